@@ -1,0 +1,55 @@
+"""What is put back when a task begins: exploration, optimisers, the off-policy buffer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+
+from rover_cl_agents.step_hooks import optimizers
+
+
+def all_optimizers(algorithm: BaseAlgorithm) -> dict[str, torch.optim.Optimizer]:
+    """Give every optimiser by role, SAC's for the entropy coefficient as `"entropy"`."""
+    entropy = getattr(algorithm, "ent_coef_optimizer", None)
+    return optimizers(algorithm) | ({} if entropy is None else {"entropy": entropy})
+
+
+def reset_exploration(algorithm: BaseAlgorithm) -> None:
+    """Let the algorithm explore as at the start of its first task.
+
+    PPO and A2C: the state-independent `log_std`. SAC: the entropy coefficient. DQN: ε, which its schedule
+    starts again with every task. TD3's noise doesn't change.
+    """
+    policy: Any = algorithm.policy
+    with torch.no_grad():
+        log_std = getattr(policy, "log_std", None)
+        if isinstance(log_std, torch.nn.Parameter):
+            log_std.fill_(policy.log_std_init)
+        log_ent_coef = getattr(algorithm, "log_ent_coef", None)
+        if isinstance(log_ent_coef, torch.Tensor):
+            _, _, start = str(getattr(algorithm, "ent_coef", "auto")).partition("_")
+            log_ent_coef.fill_(math.log(float(start or 1.0)))
+    if hasattr(algorithm, "exploration_schedule"):
+        algorithm.exploration_rate = algorithm.exploration_schedule(1.0)  # type: ignore[attr-defined]
+
+
+def reset_optimizers(algorithm: BaseAlgorithm) -> None:
+    """Clear the optimisers' moments: those of the last task would steer the first steps of this one.
+
+    Source: Asadi et al. 2023, "Resetting the optimizer in deep RL".
+    """
+    for optimizer in all_optimizers(algorithm).values():
+        optimizer.state.clear()
+
+
+def reset_buffer(algorithm: BaseAlgorithm) -> None:
+    """Empty the replay buffer: its transitions tell of another task.
+
+    Source: Wolczyk et al. 2021, "Continual World", where every method but perfect memory does.
+    """
+    if isinstance(algorithm, OffPolicyAlgorithm) and algorithm.replay_buffer is not None:
+        algorithm.replay_buffer.reset()

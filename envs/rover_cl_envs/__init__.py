@@ -1,0 +1,33 @@
+"""Worlds: Mars rovers on ground that drifts.
+
+Importing this registers `RoverCL/MarsRover-v0` and `RoverCL/MarsDrift-v0`.
+"""
+
+from gymnasium import register, registry
+
+from rover_cl_envs.conditions import Conditions as Conditions
+from rover_cl_envs.drift import Drift as Drift
+from rover_cl_envs.drift_env import MarsDriftEnv as MarsDriftEnv
+from rover_cl_envs.env import MarsRoverEnv as MarsRoverEnv
+from rover_cl_envs.mission import Mission as Mission
+from rover_cl_envs.streams import Segment as Segment
+from rover_cl_envs.streams import Stream as Stream
+from rover_cl_envs.streams import Task as Task
+from rover_cl_envs.streams import get_stream as get_stream
+from rover_cl_envs.vector_env import MarsRoverVectorEnv as MarsRoverVectorEnv
+
+# Both environments check order and actions by themselves, at a fraction of what Gymnasium's wrappers cost.
+if "RoverCL/MarsRover-v0" not in registry:
+    register(
+        "RoverCL/MarsRover-v0",
+        entry_point="rover_cl_envs.env:MarsRoverEnv",
+        vector_entry_point="rover_cl_envs.vector_env:MarsRoverVectorEnv",
+        disable_env_checker=True,
+        order_enforce=False,
+    )
+    register(
+        "RoverCL/MarsDrift-v0",
+        entry_point="rover_cl_envs.drift_env:MarsDriftEnv",
+        disable_env_checker=True,
+        order_enforce=False,
+    )

@@ -1,0 +1,75 @@
+"""`@compiled`: Numba's njit with a cache that can't go stale.
+
+Numba stores a compiled function under the time stamp of its own file, and doesn't notice that a constant
+or a function it took from another file has changed. Here the cache lies in a folder named after the content
+of all kernel sources, so that a second process starts at once and an edit anywhere compiles anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+_settings: Any = numba.config  # its fields are made at run time
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Row = NDArray[np.float32]
+"""Numbers of one rover: state, conditions, mission, observation."""
+Layers = NDArray[np.float32]
+"""One map, (256, 256, layers)."""
+Coefficients = NDArray[np.float64]
+"""Numbers of soils."""
+
+
+@cache
+def cache_folder() -> Path:
+    """Where the compiled kernels of these very sources are kept.
+
+    Under `NUMBA_CACHE_DIR` if that is set, else under the user's cache folder, else, where neither can be
+    written, under the system's temporary folder.
+    """
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = hashlib.sha256(b"".join(s.read_bytes() for s in sources if b"@compiled" in s.read_bytes()))
+    name = f"kernels-{digest.hexdigest()[:16]}"
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    for base in (_settings.CACHE_DIR, home / "rover_cl", Path(tempfile.gettempdir()) / "rover_cl"):
+        if not base:
+            continue
+        folder = Path(base) / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    raise OSError("no folder for compiled kernels can be written; set NUMBA_CACHE_DIR to one.")
+
+
+def compiled(function: Function) -> Function:
+    """Compile a kernel for one thread."""
+    return _compile(function, parallel=False)
+
+
+def compiled_parallel(function: Function) -> Function:
+    """Compile a kernel whose `prange` loops are shared out among Numba's threads."""
+    return _compile(function, parallel=True)
+
+
+def _compile(function: Function, *, parallel: bool) -> Function:
+    # The folder is Numba's only while this function is decorated: others keep theirs.
+    before, _settings.CACHE_DIR = _settings.CACHE_DIR, str(cache_folder())
+    try:
+        # The numpy error model leaves out Python's test for a zero divisor, and with it every way to raise.
+        kernel = numba.njit(cache=True, parallel=parallel, error_model="numpy")(function)
+    finally:
+        _settings.CACHE_DIR = before
+    return cast(Function, kernel)

@@ -1,0 +1,107 @@
+"""Every number that can drift: one frozen point in the space of worlds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+WHEELS = ("left front", "left middle", "left rear", "right front", "right middle", "right rear")
+"""The order of `Conditions.wheel_health` everywhere."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    "gravity": (1.0, 12.0),
+    "ground_fluffiness": (0.0, 1.0),
+    "patch_fluffiness": (0.0, 1.0),
+    "patch_cover": (0.0, 0.5),
+    "outcrop_cover": (0.0, 0.5),
+    "albedo_contrast": (-1.0, 1.0),
+    "relief": (0.0, 0.5),
+    "slope_east": (-1.0, 1.0),
+    "slope_north": (-1.0, 1.0),
+    "rock_abundance": (0.0, 0.1),
+    "motor_gain": (0.2, 2.0),
+    "steering_bias": (-1.0, 1.0),
+    "target_b": (0.0, 1.0),
+}
+"""Valid range of every scalar condition, ends included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """The world that a rover drives in. Every field may drift; sources in docs/simulator.md.
+
+    Raises:
+        ValueError: a field is not finite or out of the range of `RANGES`; the message names it.
+    """
+
+    gravity: float = 3.72
+    """surface gravity [m/s^2]; 1.62 Moon, 3.72 Mars, 9.81 Earth"""
+    ground_fluffiness: float = 1 / 3
+    """soil between the patches: 0 bedrock, 1/3 regolith, 2/3 sand, 1 drift"""
+    patch_fluffiness: float = 1.0
+    """soil of the patches, same scale; 1 is the drift that traps a rover on level ground"""
+    patch_cover: float = 0.2
+    """share of the ground under soft patches"""
+    outcrop_cover: float = 0.25
+    """share of the ground that is outcrop of bedrock, firm and free of slip"""
+    albedo_contrast: float = 1.0
+    """+1: patches look bright and outcrops dark; -1: the other way round; 0: nothing tells them apart"""
+    relief: float = 0.04
+    """rms height difference over 1 m [m]; Pathfinder and Viking sites 0.08-0.10"""
+    slope_east: float = 0.0
+    """mean grade towards +x [rise/run]"""
+    slope_north: float = 0.0
+    """mean grade towards +y [rise/run]"""
+    rock_abundance: float = 0.02
+    """share of the ground covered by rocks, k of Golombek and Rapp (1997)"""
+    motor_gain: float = 1.0
+    """stall torque of the drive motors over that of new ones"""
+    steering_bias: float = 0.0
+    """added to every steering command, in units of full steer"""
+    target_b: float = 0.0
+    """probability that an episode rewards target B instead of A"""
+    wheel_health: tuple[float, ...] = (1.0,) * 6
+    """driving torque of each wheel, 1 healthy, 0 dead and dragged; in the order of `WHEELS`"""
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if not (math.isfinite(value) and low <= value <= high):
+                raise ValueError(f"Conditions.{name} is {value}, expected a number from {low} to {high}.")
+        if len(self.wheel_health) != len(WHEELS) or not all(0 <= h <= 1 for h in self.wheel_health):
+            raise ValueError(
+                f"Conditions.wheel_health is {self.wheel_health}, expected 6 numbers from 0 to 1 "
+                f"({', '.join(WHEELS)})."
+            )
+
+    def to_array(self) -> NDArray[np.float32]:
+        """The conditions as the kernel reads them, shape (19,), in the order of the fields."""
+        scalars = [getattr(self, name) for name in RANGES]
+        return np.array([*scalars, *self.wheel_health], dtype=np.float32)
+
+    def mixed_with(self, other: Conditions, weight: float) -> Conditions:
+        """The point `weight` of the way from here to `other`; 0 is self, 1 is other.
+
+        Args:
+            other: the far end.
+            weight: share of the way, from 0 to 1.
+        """
+        if not 0 <= weight <= 1:
+            raise ValueError(f"weight is {weight}, expected a number from 0 to 1.")
+        if weight == 0:
+            return self
+        if weight == 1:
+            return other
+
+        def blend(a: float, b: float) -> float:
+            return a + weight * (b - a)
+
+        scalars = {name: blend(getattr(self, name), getattr(other, name)) for name in RANGES}
+        health = tuple(blend(a, b) for a, b in zip(self.wheel_health, other.wheel_health, strict=True))
+        return Conditions(wheel_health=health, **scalars)
+
+
+assert [f.name for f in fields(Conditions)] == [*RANGES, "wheel_health"], "array layout follows the fields"

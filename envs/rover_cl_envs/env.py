@@ -1,0 +1,199 @@
+"""One rover behind Gymnasium's interface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from rover_cl_envs.batch import STAY, Batch
+from rover_cl_envs.conditions import Conditions
+from rover_cl_envs.dynamics import X, Y
+from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS, RUNNING, SUCCESS, TIME_LIMIT, Mission
+from rover_cl_envs.portrait import portrait
+from rover_cl_envs.rovers import get_rover
+from rover_cl_envs.scene import Scene
+from rover_cl_envs.vector_env import DISCRETE_ACTIONS, action_space, observation_space
+
+_ALL = np.ones(1, dtype=np.bool_)
+
+
+class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
+    """Drive a Mars rover to a target across ground that may trap it.
+
+    ## Description
+    A six-wheeled rover stands on a procedural map of 64 m x 64 m that repeats at its edges. Soft patches
+    embed it, outcrops of rock carry it well, and only their brightness tells them apart from afar. Two
+    targets lie 6 to 14 m away; one is rewarded. A step is 5 s, 0.25 m of travel at full drive. The physics
+    is quasi-static (dynamics.py, soil.py); the world is set by `Conditions`.
+
+    ## Action space
+    `Box(2)`: drive and steer from -1 to 1; values beyond are clipped, NaN is refused. With
+    `action_type="discrete"`, `Discrete(9)`: forward, in place, backward (rows of three) x steer left,
+    straight, right; so 1 is straight ahead, 4 is stop.
+
+    ## Observation space
+    `Box(80)` float32 from -5 to 5, laid out in sensors.py, scaled by fixed physical ranges.
+
+    ## Rewards
+    The sum of named terms (`reward_terms`): progress 0.1 per 0.25 m gained on the rewarded target; time
+    -0.02; slip -0.05 per unit above 0.4; reverse -0.03 at full drive backward; end +5 target reached,
+    -4 embedded, -5 tipped, -3 rock hit, -1.5 wrong target touched.
+
+    ## Starting state
+    A random map and place clear of patches and rocks, random heading, at rest.
+
+    ## Episode end
+    Terminated: the rewarded target within 1 m (success), the other one within 1 m, embedded (mean slip above
+    0.6 over two steps), tilted beyond 45 degrees, or a wheel against a rock higher than it climbs.
+    Truncated: after 200 steps. `info["outcome"]` is the code into `mission.OUTCOMES`, `info["success"]`
+    whether the target was reached.
+
+    Args:
+        rover: name of the rover.
+        conditions: the world.
+        action_type: "continuous" or "discrete".
+        mission: targets, rewards and reach.
+        map_seed: seed of the bank of maps; another seed shares no map.
+        num_maps: maps in the bank; an episode draws one.
+        max_episode_steps: the time limit, which truncates.
+        cues: whether the site and order cues are shown; if not, they read 0.
+        render_mode: None or "rgb_array".
+
+    Raises:
+        ValueError: an argument out of range or of an unknown name.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012  Gymnasium declares it so
+        "render_modes": ["rgb_array"],
+        "render_fps": 12,
+    }
+
+    def __init__(
+        self,
+        *,
+        rover: str = "mer",
+        conditions: Conditions | None = None,
+        action_type: str = "continuous",
+        mission: Mission | None = None,
+        map_seed: int = 0,
+        num_maps: int = 8,
+        max_episode_steps: int = 200,
+        cues: bool = True,
+        render_mode: str | None = None,
+    ) -> None:
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(f"render_mode is {render_mode!r}, expected None or 'rgb_array'.")
+        if max_episode_steps < 1:
+            raise ValueError(f"max_episode_steps is {max_episode_steps}, expected an integer >= 1.")
+        self.observation_space: spaces.Space[Any] = observation_space()
+        self.action_space: spaces.Space[Any] = action_space(action_type)
+        self.render_mode = render_mode
+        self._discrete = action_type == "discrete"
+        self._batch = Batch(
+            1,
+            rover=get_rover(rover),
+            mission=mission or Mission(),
+            map_seed=map_seed,
+            num_maps=num_maps,
+            max_episode_steps=max_episode_steps,
+            mode=STAY,
+            cues=cues,
+            threads=1,
+        )
+        self._command = np.zeros((1, 2), dtype=np.float32)
+        self._started = False
+        self._track: list[tuple[float, float]] = []
+        self.set_conditions(conditions or Conditions())
+
+    def set_conditions(self, conditions: Conditions) -> None:
+        """Change the world at once; a change of `target_b` counts from the next episode."""
+        self.conditions = conditions
+        self._batch.conditions[:] = conditions.to_array()
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: of the rover's generator; without one it goes on, or is drawn the first time.
+            options: unused.
+
+        Returns:
+            Observation (80,) and info.
+        """
+        super().reset(seed=seed)
+        if seed is not None or not self._started:
+            self._batch.seed(int(self.np_random.integers(2**31)) if seed is None else seed)
+        self._started = True
+        self._batch.start(_ALL)
+        self._batch.outcomes[0] = RUNNING
+        self._track = [self._position()]
+        return self._batch.observations[0].copy(), {"outcome": RUNNING, "success": False}
+
+    def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        """Drive for one step of 5 s.
+
+        Args:
+            action: drive and steer (2,), or an integer from 0 to 8.
+
+        Returns:
+            Observation (80,), reward, terminated, truncated, info.
+
+        Raises:
+            ValueError: an action of the wrong shape, NaN, or not among the nine; the rover has not moved.
+        """
+        if not self._started:
+            raise ValueError("step() before reset(): call reset() first.")
+        self._read(action)
+        b = self._batch
+        b.step(self._command)
+        code = int(b.outcomes[0])
+        terms = b.reward_terms[0]
+        reward = float(terms.sum(dtype=np.float64))
+        if self.render_mode is not None:
+            self._track.append(self._position())
+        info = {"outcome": code, "success": code == SUCCESS}
+        truncated = code == TIME_LIMIT
+        return b.observations[0].copy(), reward, code != RUNNING and not truncated, truncated, info
+
+    def reward_terms(self) -> dict[str, float]:
+        """The terms of the last step's reward by name; they add up to it."""
+        return dict(zip(REWARD_TERMS, self._batch.reward_terms[0].tolist(), strict=True))
+
+    @property
+    def outcome(self) -> str:
+        """How the episode stands, in words."""
+        return OUTCOMES[self._batch.outcomes[0]]
+
+    def scene(self, title: str = "") -> Scene:
+        """A picture's worth of values."""
+        return portrait(self._batch, 0, track=self._track, title=title)
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """A top-down picture (480, 480, 3) under render_mode="rgb_array", else None."""
+        if self.render_mode is None:
+            return None
+        from rover_cl_envs.renderer import draw  # pygame is loaded by those who draw, not by those who train
+
+        return draw(self.scene())
+
+    def _position(self) -> tuple[float, float]:
+        return float(self._batch.state[0, X]), float(self._batch.state[0, Y])
+
+    def _read(self, action: Any) -> None:
+        """Write the action into the command row."""
+        if not self._discrete:
+            shape = np.shape(action)
+            if shape != (2,):
+                raise ValueError(f"action has shape {shape}, expected (2,): drive and steer.")
+            self._command[0] = action
+            return
+        scalar = action[()] if isinstance(action, np.ndarray) and action.shape == () else action
+        if not isinstance(scalar, int | np.integer) or not 0 <= scalar < len(DISCRETE_ACTIONS):
+            raise ValueError(f"action is {action!r}, expected an integer from 0 to 8.")
+        self._command[0] = DISCRETE_ACTIONS[scalar]

@@ -1,0 +1,52 @@
+"""One counter-based random generator per rover, so that nobody's numbers depend on the neighbours.
+
+A draw is a pure function of the rover's key and of how many draws it made before: SplitMix64's output
+mix (Steele, Lea and Flood 2014) of key + counter x golden ratio. Batch size, thread count and the order
+in which threads run therefore can't change a trajectory.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rover_cl_envs.compiled import compiled
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+_S30, _S27, _S31, _S11, _ONE = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11), np.uint64(1)
+_TO_UNIT = 1.0 / 9007199254740992.0  # 2^-53
+
+KEY, COUNTER = 0, 1
+"""Columns of a generator row (2,) of uint64."""
+
+
+@compiled
+def _mixed(z: np.uint64) -> np.uint64:
+    """SplitMix64's finaliser."""
+    z = (z ^ (z >> _S30)) * _MIX_1
+    z = (z ^ (z >> _S27)) * _MIX_2
+    return z ^ (z >> _S31)
+
+
+@compiled
+def uniform(generator: NDArray[np.uint64]) -> float:
+    """Next number of a generator row (2,), uniform on [0, 1)."""
+    generator[COUNTER] += _ONE
+    return (_mixed(generator[KEY] + generator[COUNTER] * _GOLDEN) >> _S11) * _TO_UNIT
+
+
+@compiled
+def _write_keys(first: np.uint64, generators: NDArray[np.uint64]) -> None:
+    """Key row i with the mix of first + i, and set its counter to 0."""
+    for i in range(len(generators)):
+        generators[i, KEY] = _mixed((first + np.uint64(i)) * _GOLDEN)
+        generators[i, COUNTER] = np.uint64(0)
+
+
+def seeded(seed: int, count: int) -> NDArray[np.uint64]:
+    """Generators (count, 2) of the rovers seed, seed + 1, ...; row i is that of a lone rover of seed + i."""
+    generators = np.empty((count, 2), dtype=np.uint64)
+    _write_keys(np.uint64(seed % 2**64), generators)
+    return generators

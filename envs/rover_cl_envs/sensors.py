@@ -1,0 +1,134 @@
+"""What the rover is told: one documented layout, scaled by fixed physical ranges to about +-1.
+
+No running statistics: a normaliser that moves with the stream forgets by itself.
+
+| index | what | scale |
+|---|---|---|
+| 0-3 | target A: distance, cosine and sine of its bearing, nearness exp(-d / 2 m) | 20 m |
+| 4-7 | target B, likewise | 20 m |
+| 8-9 | slip left, right | 1 |
+| 10-11 | sinkage left, right | half a wheel radius |
+| 12-13 | pitch, roll, as grades | 0.5 |
+| 14-15 | ground covered and yaw in the last step | 0.25 m, 0.4 rad |
+| 16-17 | wheel speeds left, right | top speed |
+| 18-19 | last command: drive, steer | full |
+| 20 | steps spent spinning in place | 2 |
+| 21-26 | state of each drive motor, -1 dead to 1 healthy | 1 |
+| 27-28 | motor torque left, right over load times radius | 0.5 |
+| 29 | accelerometer: gravity over that of Mars, minus 1 | 1 |
+| 30 | site cue: +1 where bright ground is soft and dark is rock, -1 the other way round | 1 |
+| 31 | order cue: +1 drive to A, -1 drive to B | 1 |
+| 32-79 | terrain ring, 8 bearings from ahead counter-clockwise x ranges 0.75, 1.5, 3 m: \
+height above the rover, then albedo | 0.5 m, 1 |
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rover_cl_envs.compiled import Layers, Row, compiled
+from rover_cl_envs.dynamics import (
+    AHEAD,
+    CONTRAST,
+    COVER,
+    DRIVE,
+    EAST,
+    GRAVITY,
+    HEALTH,
+    NORTH,
+    OUTCROP,
+    PITCH,
+    RADIUS,
+    REWARDED,
+    ROCKS,
+    ROLL,
+    ROUGH,
+    SINK_L,
+    SINK_R,
+    SLIP_L,
+    SLIP_R,
+    STEER,
+    STEP_LENGTH,
+    STUCK,
+    TARGET_AX,
+    TORQUE_L,
+    TORQUE_R,
+    TURNED,
+    WHEEL_L,
+    WHEEL_R,
+    YAW,
+    X,
+    Y,
+    cell_index,
+    outcrop_share,
+    patch_share,
+)
+from rover_cl_envs.terrain import PATCH, RELIEF, ROCK, TEXTURE, rock_height
+
+BEARINGS = 8
+RANGES = (0.75, 1.5, 3.0)  # [m]
+RING = 32  # first index of the terrain ring
+CUES = (30, 31)  # indices that `cues=False` blanks
+SIZE = RING + 2 * BEARINGS * len(RANGES)
+LIMIT = 5.0  # every value is clipped to +-LIMIT
+MARS_GRAVITY = 3.72  # [m/s^2]
+FLECKS = 0.15  # share of texture in the albedo
+
+
+def ring_points() -> NDArray[np.float32]:
+    """Points of the terrain ring (24, 2) in the body frame [m]: bearing by bearing, near to far."""
+    angles = 2 * np.pi * np.arange(BEARINGS) / BEARINGS
+    points = [(r * np.cos(a), r * np.sin(a)) for a in angles for r in RANGES]
+    return np.array(points, dtype=np.float32)
+
+
+@compiled
+def albedo(soft: float, firm: float, texture: float, contrast: float) -> float:
+    """What the camera sees of a cell, about -1 dark to 1 bright: a sign of the soil, and idle flecks."""
+    return contrast * (soft - firm) + FLECKS * texture
+
+
+@compiled
+def _clip(value: float) -> float:
+    return min(max(value, -LIMIT), LIMIT)
+
+
+@compiled
+def observe(s: Row, c: Row, rover: Row, ring: Row, ground: Layers, cues: bool, out: Row) -> None:
+    """Write the observation (80,) of the rover in state `s` (24,) under conditions `c` (19,)."""
+    cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
+    for t in range(2):
+        dx, dy = s[TARGET_AX + 2 * t] - s[X], s[TARGET_AX + 2 * t + 1] - s[Y]
+        d = math.sqrt(dx * dx + dy * dy) + 1e-6
+        out[4 * t] = _clip(d / 20.0)
+        out[4 * t + 1] = (cos * dx + sin * dy) / d
+        out[4 * t + 2] = (cos * dy - sin * dx) / d
+        out[4 * t + 3] = math.exp(-0.5 * d)
+    out[8], out[9] = s[SLIP_L], s[SLIP_R]
+    out[10], out[11] = s[SINK_L] / (0.5 * rover[RADIUS]), s[SINK_R] / (0.5 * rover[RADIUS])
+    out[12], out[13] = 2.0 * s[PITCH], 2.0 * s[ROLL]
+    out[14], out[15] = s[AHEAD] / STEP_LENGTH, s[TURNED] / 0.4
+    out[16], out[17], out[18], out[19] = s[WHEEL_L], s[WHEEL_R], s[DRIVE], s[STEER]
+    out[20] = s[STUCK] / 2.0
+    for w in range(6):
+        out[21 + w] = 2.0 * c[HEALTH + w] - 1.0
+    out[27], out[28] = 2.0 * s[TORQUE_L], 2.0 * s[TORQUE_R]
+    out[29] = c[GRAVITY] / MARS_GRAVITY - 1.0
+    out[30] = c[CONTRAST] if cues else 0.0
+    out[31] = 1.0 - 2.0 * s[REWARDED] if cues else 0.0
+    here = c[ROUGH] * ground[cell_index(s[Y]), cell_index(s[X]), RELIEF]
+    for p in range(len(ring)):
+        east = cos * ring[p, 0] - sin * ring[p, 1]
+        north = sin * ring[p, 0] + cos * ring[p, 1]
+        iy, ix = cell_index(s[Y] + north), cell_index(s[X] + east)
+        height = c[ROUGH] * ground[iy, ix, RELIEF] + c[EAST] * east + c[NORTH] * north - here
+        height += rock_height(ground[iy, ix, ROCK], c[ROCKS])
+        field = ground[iy, ix, PATCH]
+        soft, firm = patch_share(field, c[COVER]), outcrop_share(field, c[OUTCROP])
+        out[RING + 2 * p] = _clip(2.0 * height)
+        out[RING + 2 * p + 1] = _clip(albedo(soft, firm, ground[iy, ix, TEXTURE], c[CONTRAST]))
+    for k in (10, 11, 12, 13, 14, 15, 20):
+        out[k] = _clip(out[k])

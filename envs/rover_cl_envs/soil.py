@@ -1,0 +1,125 @@
+"""Slip and sinkage of a wheel on a soil: closed forms fitted to the Wong-Reece integral.
+
+The net traction coefficient (drawbar pull over load) of a driven wheel at slip s is
+
+    mu(s) = a (1 - exp(-s / b)) - c - d s^2                     (1)
+    z / r = exp(alpha + beta s)                                  (2)  sinkage over wheel radius
+    T / (W r) = p0 + p1 (1 - exp(-s / p2))                       (3)  torque over load times radius
+
+The coefficients reproduce the Wong and Reece (1967) stress integral with a slip-dependent
+sinkage exponent to within 0.015 in mu, for the wheel loads of MER at Mars gravity
+(docs/simulator.md). Equation (1) peaks near 50 % slip on regolith and never becomes positive on
+drift: a rover on level drift embeds, as Opportunity did at Purgatory (sol 446) and Spirit at Troy.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rover_cl_envs.compiled import compiled
+
+EMBEDDED_SLIP = 0.98
+"""Slip where the soil cannot carry the demanded traction: the wheel spins and digs."""
+SKID_LIMIT = -0.5
+"""Largest skid (negative slip) of a braked wheel on a down-slope."""
+A, B, C, D, ALPHA, BETA, P0, P1, P2 = range(9)
+"""Columns of a soil table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Soil:
+    """Coefficients of equations (1) to (3) for one wheel on one soil; all dimensionless."""
+
+    a: float
+    """traction that shear strength can give"""
+    b: float
+    """slip scale over which it develops"""
+    c: float
+    """rolling resistance at zero slip"""
+    d: float
+    """resistance added by slip sinkage"""
+    alpha: float
+    """log of sinkage over radius at zero slip"""
+    beta: float
+    """growth of log sinkage with slip"""
+    p0: float
+    """torque coefficient at zero slip"""
+    p1: float
+    """torque coefficient added at large slip"""
+    p2: float
+    """slip scale of the torque"""
+
+    def net_traction(self, slip: float) -> float:
+        """Mu at a slip from 0 to 1, equation (1)."""
+        return self.a * (1 - math.exp(-slip / self.b)) - self.c - self.d * slip * slip
+
+    @property
+    def steepest_climb(self) -> float:
+        """Steepest slope that the soil carries [rad]: the arc tangent of the peak of equation (1)."""
+        return math.atan(max(self.net_traction(s) for s in np.linspace(0, 1, 1001)))
+
+
+def soil_table(soils: tuple[Soil, Soil, Soil, Soil]) -> NDArray[np.float64]:
+    """The four anchor soils, bedrock to drift, as the kernel reads them: shape (4, 9)."""
+    return np.array([astuple(s) for s in soils], dtype=np.float64)
+
+
+@compiled
+def weigh(fluffiness: float, share: float, weights: NDArray[np.float64]) -> None:
+    """Add `share` of the soil at `fluffiness` (0 bedrock .. 1 drift) to the anchors' weights (4,)."""
+    at = min(max(fluffiness, 0.0), 1.0) * 3.0
+    low = min(int(at), 2)
+    rest = at - low
+    weights[low] += share * (1.0 - rest)
+    weights[low + 1] += share * rest
+
+
+@compiled
+def blend(table: NDArray[np.float64], weights: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Write the anchors' coefficients (4, 9), averaged with those weights (4,), into `out` (9,)."""
+    out[:] = 0.0
+    for anchor in range(4):
+        if weights[anchor] > 0.0:
+            for k in range(9):
+                out[k] += weights[anchor] * table[anchor, k]
+
+
+@compiled
+def equilibrium_slip(demand: float, soil: NDArray[np.float64]) -> float:
+    """Slip at which equation (1) meets the demanded traction coefficient, lower branch.
+
+    Newton's iteration from the root for d = 0, which lies below the wanted one: mu is concave and
+    rising there, so the iterates climb to the root from below and don't jump past the peak.
+
+    Args:
+        demand: tangent of the slope plus resistances over load; negative downhill.
+        soil: coefficients (9,).
+
+    Returns:
+        Slip: negative (skid) if the demand is below the rolling resistance, at most
+        `EMBEDDED_SLIP`, which is also returned where the soil cannot carry the demand.
+    """
+    rise = soil[A] / soil[B]
+    missing = demand + soil[C]
+    if missing <= 0.0:
+        return max(missing / rise, SKID_LIMIT)
+    if missing >= soil[A]:
+        return EMBEDDED_SLIP
+    s = -soil[B] * math.log(1.0 - missing / soil[A])
+    for _ in range(6):
+        decay = math.exp(-s / soil[B])
+        steep = rise * decay - 2.0 * soil[D] * s
+        if steep <= 1e-3:
+            return EMBEDDED_SLIP
+        gap = missing + soil[D] * s * s - soil[A] * (1.0 - decay)
+        s += gap / steep
+        if s >= EMBEDDED_SLIP:
+            return EMBEDDED_SLIP
+        if gap < 1e-4:
+            return s
+    # Still far from a root: the demand lies above the peak, where the iterates keep wandering right.
+    return s if gap < 5e-3 else EMBEDDED_SLIP

@@ -1,0 +1,231 @@
+"""Named streams: which tasks come, in which order, for how long, and which of them conflict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rover_cl_envs.conditions import Conditions
+from rover_cl_envs.drift import Drift
+from rover_cl_envs.errors import unknown_name
+
+SEGMENT_STEPS = 20 * 16_384
+"""Default length of a segment: 20 rollouts of 256 rovers x 64 steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Something to be good at: a name and the conditions that it is tested under."""
+
+    name: str
+    """short, unique in its stream"""
+    conditions: Conditions
+    """of the evaluation, and of training unless a segment drifts"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """A stretch of the stream in which one task is trained."""
+
+    task: int
+    """index into the stream's tasks"""
+    drift: Drift
+    """how the conditions move, counted from the segment's first step"""
+    steps: int = SEGMENT_STEPS
+    """environment steps"""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"Segment.steps is {self.steps}, expected an integer >= 1.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """A nonstationary task stream.
+
+    Raises:
+        ValueError: no segment, a segment of a task that isn't there, or two tasks of one name.
+    """
+
+    name: str
+    """what `--stream` takes"""
+    description: str
+    """one line"""
+    tasks: tuple[Task, ...]
+    """the distinct tasks, all of which are evaluated"""
+    segments: tuple[Segment, ...]
+    """in the order of training"""
+    conflicts: tuple[tuple[int, int], ...] = ()
+    """(a, b): an expert on task a is expected to fail on task b; the gate holds the stream to it"""
+
+    def __post_init__(self) -> None:
+        if not self.segments:
+            raise ValueError(f"stream {self.name!r} has no segment, expected at least one.")
+        wrong = [s.task for s in self.segments if not 0 <= s.task < len(self.tasks)]
+        if wrong:
+            raise ValueError(
+                f"Segment.task is {wrong[0]}, expected an index from 0 to {len(self.tasks) - 1}."
+            )
+        if len({t.name for t in self.tasks}) < len(self.tasks):
+            raise ValueError(f"two tasks of stream {self.name!r} have the same name.")
+
+    @property
+    def total_steps(self) -> int:
+        """Environment steps from the first segment to the last."""
+        return sum(s.steps for s in self.segments)
+
+    def with_steps(self, steps: int) -> Stream:
+        """The same stream with that many steps in every segment; drifts keep their shape."""
+
+        def scaled(segment: Segment) -> Segment:
+            period = max(1, round(segment.drift.period * steps / segment.steps))
+            return replace(segment, steps=steps, drift=replace(segment.drift, period=period))
+
+        return replace(self, segments=tuple(scaled(s) for s in self.segments))
+
+    def first(self, count: int) -> Stream:
+        """The first `count` segments and the tasks that they train."""
+        if not 1 <= count <= len(self.segments):
+            raise ValueError(f"count is {count}, expected an integer from 1 to {len(self.segments)}.")
+        kept = self.segments[:count]
+        used = sorted({s.task for s in kept})
+        new = {old: i for i, old in enumerate(used)}
+        return replace(
+            self,
+            tasks=tuple(self.tasks[t] for t in used),
+            segments=tuple(replace(s, task=new[s.task]) for s in kept),
+            conflicts=tuple((new[a], new[b]) for a, b in self.conflicts if a in new and b in new),
+        )
+
+    def shuffled(self, seed: int) -> Stream:
+        """The same segments in an order drawn from the seed."""
+        order = np.random.default_rng(seed).permutation(len(self.segments))
+        return replace(self, segments=tuple(self.segments[i] for i in order))
+
+    def locate(self, step: int) -> tuple[int, int]:
+        """Segment of a step of the stream, and steps since it began; the last segment never ends."""
+        if step < 0:
+            raise ValueError(f"step is {step}, expected an integer >= 0.")
+        for index, segment in enumerate(self.segments):
+            if step < segment.steps or index == len(self.segments) - 1:
+                return index, step
+            step -= segment.steps
+        raise AssertionError("unreachable: the last segment takes every step")
+
+    def at(self, step: int) -> Conditions:
+        """The conditions after that many steps of the stream."""
+        index, since = self.locate(step)
+        return self.segments[index].drift.at(since)
+
+
+def abrupt(
+    name: str,
+    description: str,
+    tasks: Sequence[Task],
+    order: Sequence[int],
+    conflicts: Sequence[tuple[int, int]] = (),
+) -> Stream:
+    """A stream whose conditions hold within a segment and jump at its end."""
+    segments = tuple(Segment(task=t, drift=Drift.none(tasks[t].conditions)) for t in order)
+    return Stream(
+        name=name,
+        description=description,
+        tasks=tuple(tasks),
+        segments=segments,
+        conflicts=tuple(conflicts),
+    )
+
+
+def dead(*wheels: int) -> tuple[float, ...]:
+    """Wheel health with those wheels dead; the index is that of `conditions.WHEELS`."""
+    return tuple(0.0 if w in wheels else 1.0 for w in range(6))
+
+
+NOMINAL = Task(name="nominal", conditions=Conditions())
+DARK_TRAP = Task(name="dark-trap", conditions=Conditions(albedo_contrast=-1.0))
+RIGHT_FRONT = Task(name="right-front-dead", conditions=Conditions(wheel_health=dead(3)))
+LEFT_FRONT = Task(name="left-front-dead", conditions=Conditions(wheel_health=dead(0)))
+TARGET_B = Task(name="target-b", conditions=Conditions(target_b=1.0))
+STEER_BIAS = Task(name="steer-bias", conditions=Conditions(steering_bias=0.6))
+
+
+def lookalike() -> Stream:
+    """Purgatory: the ground that was safe to the eye is now the trap; more of it than elsewhere, so that
+    nobody gets through by luck.
+    """
+    tasks = tuple(
+        Task(name=name, conditions=Conditions(patch_cover=0.4, albedo_contrast=contrast))
+        for name, contrast in (("bright-trap", 1.0), ("dark-trap", -1.0))
+    )
+    return abrupt(
+        "lookalike",
+        "bright ground traps, then dark ground, then bright again (Purgatory)",
+        tasks,
+        (0, 1, 0),
+        conflicts=((0, 1), (1, 0)),
+    )
+
+
+def wheel_fault() -> Stream:
+    """Spirit: a front wheel dies, then the other one does instead."""
+    return abrupt(
+        "wheel-fault",
+        "healthy, right front wheel dead, left front wheel dead, healthy (Spirit)",
+        (NOMINAL, RIGHT_FRONT, LEFT_FRONT),
+        (0, 1, 2, 0),
+        conflicts=((0, 1), (0, 2)),
+    )
+
+
+def target_swap() -> Stream:
+    """The order changes: drive to B, not to A."""
+    return abrupt(
+        "target-swap",
+        "drive to A, then to B, then to A again",
+        (NOMINAL, TARGET_B),
+        (0, 1, 0),
+        conflicts=((0, 1), (1, 0)),
+    )
+
+
+def gravity() -> Stream:
+    """The control: hardly any forgetting is expected."""
+    worlds = (("mars", 3.72), ("moon", 1.62), ("earth", 9.81))
+    tasks = tuple(Task(name=name, conditions=Conditions(gravity=g)) for name, g in worlds)
+    return abrupt(
+        "gravity", "Mars, Moon, Earth: the control, hardly any forgetting expected", tasks, (0, 1, 2)
+    )
+
+
+def mars6() -> Stream:
+    """The mixture of conflicts and helpful tasks, ending on a conflict with all that came before."""
+    return abrupt(
+        "mars6",
+        "six tasks, some of which conflict and some help; ends on the look-alike trap",
+        (NOMINAL, TARGET_B, STEER_BIAS, RIGHT_FRONT, LEFT_FRONT, DARK_TRAP),
+        (0, 1, 2, 3, 4, 5),
+        conflicts=((0, 1), (1, 0), (1, 3), (1, 4), (5, 1), (1, 5), (3, 1), (4, 1), (3, 4), (4, 3)),
+    )
+
+
+STREAMS: dict[str, Callable[[], Stream]] = {
+    "lookalike": lookalike,
+    "wheel-fault": wheel_fault,
+    "target-swap": target_swap,
+    "gravity": gravity,
+    "mars6": mars6,
+}
+"""The one table of shipped streams."""
+
+
+def get_stream(name: str) -> Stream:
+    """The stream of that name.
+
+    Raises:
+        ValueError: no stream has that name; the message names the nearest.
+    """
+    if name not in STREAMS:
+        raise unknown_name("stream", name, STREAMS)
+    return STREAMS[name]()

@@ -1,0 +1,188 @@
+"""Procedural ground: a bank of periodic maps that every condition rescales without making it anew.
+
+A map holds fields in normal form, and the conditions of an episode scale or threshold them while
+the rover drives: relief is a factor, the share of patches a threshold on a uniform field, and the
+rocks of a map are those of the largest abundance, each with the smallest abundance at which it is
+there. So drift of any of them is smooth and costs nothing.
+
+Sources: relief as self-affine noise with Hurst exponent 0.7 (Shepard et al. 2001 for the Viking and
+Pathfinder sites: 0.5 to 0.8); rocks after Golombek and Rapp (1997) and Golombek et al. (2003).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import quad
+
+from rover_cl_envs.compiled import Layers, compiled
+
+CELL = 0.25  # [m]
+SIDE = 256  # cells
+HURST = 0.7
+PATCH_LENGTH = 6.0  # size of a patch [m]
+PATCH_EDGE = 0.08  # width of a patch's edge, in shares of the area
+TEXTURE_LENGTH = 1.5  # size of a fleck of albedo that means nothing [m]
+MAX_ABUNDANCE = 0.1
+SMALLEST_ROCK = 0.2  # diameter [m]
+LARGEST_ROCK = 2.0  # diameter [m]
+HEIGHT_OVER_DIAMETER = 0.5
+
+RELIEF, PATCH, TEXTURE, ROCK = range(4)
+"""Layers of `TerrainBank.ground`."""
+ABUNDANCE_STEPS = 1000.0
+"""Abundance is resolved to thousandths."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TerrainBank:
+    """`M` periodic maps of 64 m x 64 m; a cell of 0.25 m is 16 bytes, so that a look takes one cache line."""
+
+    ground: Layers
+    """(M, 256, 256, 4), index order map, y, x, layer: relief of unit rms difference over 1 m; patch field,
+    uniform on [0, 1]; texture of unit variance; rock, 0 where there is none, else its whole part is the
+    smallest abundance at which it stands, in thousandths, and its fraction half its height [m]"""
+
+
+@lru_cache(maxsize=4)
+def terrain_bank(seed: int, count: int) -> TerrainBank:
+    """The bank of that seed; map m does not depend on how many others there are.
+
+    Args:
+        seed: non-negative; banks of different seeds share no map.
+        count: number of maps, at least 1.
+
+    Raises:
+        ValueError: a negative seed or no map.
+    """
+    if seed < 0:
+        raise ValueError(f"map_seed is {seed}, expected an integer >= 0.")
+    if count < 1:
+        raise ValueError(f"num_maps is {count}, expected an integer >= 1.")
+    ground = np.zeros((count, SIDE, SIDE, 4), dtype=np.float32)
+    for m in range(count):
+        rng = np.random.default_rng([seed, m])
+        ground[m, :, :, RELIEF] = _relief(rng)
+        ground[m, :, :, PATCH] = _ranks(_smooth(rng, PATCH_LENGTH))
+        ground[m, :, :, TEXTURE] = _smooth(rng, TEXTURE_LENGTH)
+        _scatter(rng, ground[m])
+    ground.setflags(write=False)
+    return TerrainBank(ground=ground)
+
+
+@compiled
+def rock_height(code: float, abundance: float) -> float:
+    """Height of the rock that a value of the rock layer stands for at that abundance, 0 if none [m]."""
+    if code == 0.0 or code >= math.floor(ABUNDANCE_STEPS * abundance + 1e-3) + 1.0:
+        return 0.0
+    return 2.0 * (code - math.floor(code))
+
+
+def rock_density(diameter: float, abundance: float) -> float:
+    """Rocks larger than `diameter` [m] per square metre of ground.
+
+    Golombek and Rapp (1997): rocks larger than D cover the share k exp(-q D) of the ground, with
+    q = 1.79 + 0.152 / k for the Mars landing sites; the number follows by dividing the cover density by
+    the area of a disc.
+
+    Args:
+        diameter: above 0 [m].
+        abundance: k, share of the ground covered by rocks of all sizes, above 0.
+    """
+    q = 1.79 + 0.152 / abundance
+    value, _ = quad(lambda x: abundance * q * np.exp(-q * x) / (np.pi * x * x / 4), diameter, 40.0)
+    return float(value)
+
+
+def _frequencies() -> NDArray[np.float64]:
+    """Absolute spatial frequency of every coefficient of `rfft2` [1/m]."""
+    fy = np.fft.fftfreq(SIDE, CELL)[:, None]
+    fx = np.fft.rfftfreq(SIDE, CELL)[None, :]
+    return np.hypot(fx, fy)
+
+
+def _filtered(rng: np.random.Generator, gain: NDArray[np.float64]) -> NDArray[np.float64]:
+    """White noise seen through an isotropic filter: shape (256, 256), zero mean."""
+    spectrum = np.fft.rfft2(rng.standard_normal((SIDE, SIDE))) * gain
+    spectrum[0, 0] = 0
+    return np.fft.irfft2(spectrum, s=(SIDE, SIDE))
+
+
+def _relief(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Self-affine heights with unit rms difference over one metre."""
+    f = _frequencies()
+    f[0, 0] = 1.0
+    heights = _filtered(rng, f ** -(HURST + 1))
+    lag = round(1 / CELL)
+    across = heights - np.roll(heights, lag, axis=1)
+    along = heights - np.roll(heights, lag, axis=0)
+    return heights / np.sqrt((np.mean(across**2) + np.mean(along**2)) / 2)
+
+
+def _smooth(rng: np.random.Generator, length: float) -> NDArray[np.float64]:
+    """Gaussian-filtered noise of unit variance whose blobs are about `length` [m] across."""
+    sigma = length / 4
+    field = _filtered(rng, np.exp(-2 * (np.pi * sigma * _frequencies()) ** 2))
+    return field / field.std()
+
+
+def _ranks(field: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The field with its values replaced by their quantiles, so that it is uniform on [0, 1]."""
+    order = np.empty(field.size)
+    order[np.argsort(field, axis=None)] = np.linspace(0, 1, field.size)
+    return order.reshape(field.shape)
+
+
+def _scatter(rng: np.random.Generator, ground: Layers) -> None:
+    """Put the rocks of `MAX_ABUNDANCE` on an empty map, each marked with the abundance it appears at."""
+    area = (SIDE * CELL) ** 2
+    bounds = np.geomspace(SMALLEST_ROCK, LARGEST_ROCK, 257)
+    above = np.array([rock_density(d, MAX_ABUNDANCE) for d in bounds[::16]])
+    log_above = np.interp(np.log(bounds), np.log(bounds[::16]), np.log(above))
+    number = rng.poisson(area * (above[0] - above[-1]))
+    share = rng.uniform(above[-1], above[0], number)
+    diameter = np.exp(np.interp(-np.log(share), -log_above, np.log(bounds)))
+    place = rng.uniform(0, SIDE * CELL, (number, 2))
+    appears = _appearance(diameter, rng.uniform(size=number))
+    # Larger rocks last, so that where two overlap the larger one stands.
+    for_stamp = np.argsort(diameter)
+    _stamp(ground, place[for_stamp], diameter[for_stamp], appears[for_stamp])
+
+
+def _appearance(diameter: NDArray[np.float64], mark: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Smallest abundance at which each rock stands, so that thinning keeps Golombek's counts.
+
+    A rock of diameter D drawn at k0 stays at k < k0 with the probability n_k(D) / n_k0(D) =
+    k q(k) exp(-q(k) D) / (k0 q(k0) exp(-q(k0) D)), which grows with k; the mark, uniform on [0, 1],
+    picks the k where it is reached.
+    """
+    grid = np.geomspace(1e-3, MAX_ABUNDANCE, 128)
+    q = 1.79 + 0.152 / grid
+    kept = np.log(grid * q)[:, None] - q[:, None] * diameter[None, :]
+    kept -= kept[-1]
+    first = (np.exp(kept) >= mark[None, :]).argmax(axis=0)
+    return grid[first]
+
+
+@compiled
+def _stamp(
+    ground: Layers,
+    place: NDArray[np.float64],
+    diameter: NDArray[np.float64],
+    appears: NDArray[np.float64],
+) -> None:
+    """Write each rock into the cells whose centre it covers, and always into the cell it stands in."""
+    for r in range(len(diameter)):
+        radius = diameter[r] / 2
+        reach = int(radius / CELL) + 1
+        code = math.ceil(ABUNDANCE_STEPS * appears[r]) + 0.5 * HEIGHT_OVER_DIAMETER * diameter[r]
+        cx, cy = int(place[r, 0] / CELL), int(place[r, 1] / CELL)
+        for iy in range(cy - reach, cy + reach + 1):
+            for ix in range(cx - reach, cx + reach + 1):
+                dx, dy = (ix + 0.5) * CELL - place[r, 0], (iy + 0.5) * CELL - place[r, 1]
+                if dx * dx + dy * dy <= radius * radius or (ix == cx and iy == cy):
+                    ground[iy % SIDE, ix % SIDE, ROCK] = code

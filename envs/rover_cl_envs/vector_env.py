@@ -1,0 +1,274 @@
+"""n rovers behind Gymnasium's vector interface, stepped by one kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from rover_cl_envs import batch as kernel
+from rover_cl_envs.batch import RESTART, Batch
+from rover_cl_envs.conditions import Conditions
+from rover_cl_envs.drift import Drift
+from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.mission import RUNNING, SUCCESS, TIME_LIMIT, Mission
+from rover_cl_envs.portrait import portrait
+from rover_cl_envs.randomness import seeded
+from rover_cl_envs.rovers import get_rover
+from rover_cl_envs.scene import Scene
+from rover_cl_envs.sensors import LIMIT, SIZE
+
+ACTION_TYPES = ("continuous", "discrete")
+DISCRETE_ACTIONS = np.array([(d, s) for d in (1, 0, -1) for s in (1, 0, -1)], dtype=np.float32)
+"""Drive and steer (9, 2) of the discrete actions: forward, in place, backward x left, straight, right."""
+_MODES = {
+    AutoresetMode.NEXT_STEP: kernel.NEXT_STEP,
+    AutoresetMode.SAME_STEP: kernel.SAME_STEP,
+    AutoresetMode.DISABLED: kernel.STAY,
+}
+
+
+def observation_space() -> spaces.Box:
+    """The observation of one rover: (80,) float32, laid out as sensors.py says."""
+    return spaces.Box(-LIMIT, LIMIT, (SIZE,), np.float32)
+
+
+def action_space(action_type: str) -> spaces.Box | spaces.Discrete[np.int64]:
+    """The action of one rover: `Box(2)` drive and steer, or `Discrete(9)`.
+
+    Raises:
+        ValueError: an unknown action type.
+    """
+    if action_type not in ACTION_TYPES:
+        raise unknown_name("action_type", action_type, ACTION_TYPES)
+    if action_type == "continuous":
+        return spaces.Box(-1.0, 1.0, (2,), np.float32)
+    return spaces.Discrete(len(DISCRETE_ACTIONS))
+
+
+class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[Any]]):
+    """`num_envs` rovers, each on a map of its own from one bank, all in one compiled kernel.
+
+    Rover i of a batch seeded s drives exactly as a lone rover seeded s + i, to the last bit, for any
+    number of threads. What a step means is told by `MarsRoverEnv`.
+
+    Infos: `outcome` (n,) int8, code into `mission.OUTCOMES`, and `success` (n,) bool, of the step just
+    taken, in every autoreset mode; where episodes end under SAME_STEP also `final_obs`, `final_info` and
+    their masks, as Gymnasium defines them.
+
+    Args:
+        num_envs: number of rovers, at least 1.
+        rover: name of the rover.
+        conditions: one for all, or one for each rover.
+        action_type: "continuous" or "discrete".
+        mission: targets, rewards and reach.
+        map_seed: seed of the bank of maps; another seed shares no map.
+        num_maps: maps in the bank; an episode draws one.
+        max_episode_steps: the time limit, which truncates.
+        autoreset_mode: NEXT_STEP (Gymnasium's default), SAME_STEP or DISABLED.
+        cues: whether the site and order cues are shown; if not, they read 0.
+        threads: at most this many; None is all that numba has.
+
+    Raises:
+        ValueError: an argument out of range or of an unknown name.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        rover: str = "mer",
+        conditions: Conditions | Sequence[Conditions] | None = None,
+        action_type: str = "continuous",
+        mission: Mission | None = None,
+        map_seed: int = 0,
+        num_maps: int = 8,
+        max_episode_steps: int = 200,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        cues: bool = True,
+        threads: int | None = None,
+        render_mode: str | None = None,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs is {num_envs}, expected an integer >= 1.")
+        if max_episode_steps < 1:
+            raise ValueError(f"max_episode_steps is {max_episode_steps}, expected an integer >= 1.")
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads is {threads}, expected an integer >= 1, or None for all.")
+        mode = AutoresetMode(autoreset_mode)
+        self.num_envs = num_envs
+        self.metadata = {"autoreset_mode": mode, "render_modes": ["rgb_array"], "render_fps": 12}
+        self.render_mode = render_mode
+        self.single_observation_space = observation_space()
+        self.single_action_space = action_space(action_type)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._mode = mode
+        self._discrete = action_type == "discrete"
+        self._batch = Batch(
+            num_envs,
+            rover=get_rover(rover),
+            mission=mission or Mission(),
+            map_seed=map_seed,
+            num_maps=num_maps,
+            max_episode_steps=max_episode_steps,
+            mode=_MODES[mode],
+            cues=cues,
+            threads=threads,
+        )
+        self._drift: Drift | None = None
+        self._steps = 0
+        self._started = False
+        self.set_conditions(conditions or Conditions())
+
+    def set_conditions(self, conditions: Conditions | Sequence[Conditions]) -> None:
+        """Change the world at once, for all rovers or one by one; ends a drift that was followed.
+
+        Raises:
+            ValueError: a sequence whose length is not `num_envs`.
+        """
+        self._drift = None
+        if isinstance(conditions, Conditions):
+            self._batch.conditions[:] = conditions.to_array()
+            return
+        if len(conditions) != self.num_envs:
+            raise ValueError(
+                f"conditions has {len(conditions)} entries, "
+                f"expected one, or one for each of {self.num_envs} rovers."
+            )
+        self._batch.conditions[:] = np.stack([c.to_array() for c in conditions])
+
+    def follow(self, drift: Drift) -> None:
+        """Let the conditions of all rovers drift with the steps taken from now on, summed over the rovers."""
+        self.set_conditions(drift.at(0))
+        self._steps = 0
+        self._drift = None if drift.is_still else drift
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Begin an episode for every rover, or under DISABLED for those of `options["reset_mask"]` (n,).
+
+        Args:
+            seed: rover i gets seed + i; without one the generators go on, or are drawn the first time.
+            options: "reset_mask".
+
+        Returns:
+            Observations (n, 80) and infos.
+        """
+        everyone = np.ones(self.num_envs, dtype=np.bool_)
+        mask = everyone if options is None else np.asarray(options.get("reset_mask", everyone))
+        if mask.shape != (self.num_envs,) or mask.dtype != np.bool_:
+            raise ValueError(
+                f"options['reset_mask'] is {mask.dtype} {mask.shape}, expected bool ({self.num_envs},)."
+            )
+        if isinstance(seed, list):
+            self._seed_each(seed)
+        elif seed is not None or not self._started:
+            super().reset(seed=seed)
+            self._batch.seed(int(self.np_random.integers(2**31)) if seed is None else seed)
+        self._started = True
+        self._batch.start(mask)
+        self._batch.outcomes[mask] = RUNNING
+        return self._batch.observations.copy(), self._infos()
+
+    def step(
+        self, actions: NDArray[Any]
+    ) -> tuple[
+        NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
+    ]:
+        """Step every rover.
+
+        Args:
+            actions: (n, 2) drive and steer, values beyond +-1 are clipped; or (n,) discrete.
+
+        Returns:
+            Observations (n, 80), rewards (n,), terminated (n,), truncated (n,), infos.
+
+        Raises:
+            ValueError: an action of the wrong shape, NaN, or not among the nine; no rover has moved.
+        """
+        if not self._started:
+            raise ValueError("step() before reset(): call reset() first.")
+        b = self._batch
+        if self._drift is not None:
+            b.conditions[:] = self._drift.at(self._steps).to_array()
+        if self._mode is AutoresetMode.DISABLED and b.counters[:, RESTART].any():
+            raise ValueError("an episode has ended: call reset(options={'reset_mask': ...}) first.")
+        b.step(self._commands(actions))
+        self._steps += self.num_envs
+        truncated = b.outcomes == TIME_LIMIT
+        terminated = (b.outcomes != RUNNING) & ~truncated
+        rewards = b.reward_terms.sum(axis=1, dtype=np.float64)
+        infos = self._infos()
+        if self._mode is AutoresetMode.SAME_STEP:
+            self._add_final(infos, terminated | truncated)
+        return b.observations.copy(), rewards, terminated, truncated, infos
+
+    def scene(self, index: int = 0, *, track: Sequence[tuple[float, float]] = (), title: str = "") -> Scene:
+        """A picture's worth of values of one rover.
+
+        Args:
+            index: which rover.
+            track: positions to draw as its track [m]; each scene's `pose` is the next one.
+            title: one line for the top of the picture.
+        """
+        return portrait(self._batch, index, track=track, title=title)
+
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
+        """A picture (480, 480, 3) of every rover under render_mode="rgb_array", else None."""
+        if self.render_mode is None:
+            return None
+        from rover_cl_envs.renderer import draw  # pygame is loaded by those who draw, not by those who train
+
+        return tuple(draw(self.scene(i)) for i in range(self.num_envs))
+
+    def _commands(self, actions: NDArray[Any]) -> NDArray[np.float32]:
+        """Actions as drive and steer (n, 2)."""
+        actions = np.asarray(actions)
+        shape = (self.num_envs,) if self._discrete else (self.num_envs, 2)
+        if actions.shape != shape:
+            raise ValueError(f"actions have shape {actions.shape}, expected {shape}.")
+        if not self._discrete:
+            return np.ascontiguousarray(actions, dtype=np.float32)
+        if actions.dtype.kind not in "iu" or (actions < 0).any() or (actions >= len(DISCRETE_ACTIONS)).any():
+            raise ValueError(
+                f"actions are {actions.dtype} up to {actions.max()}, expected integers from 0 to 8."
+            )
+        return DISCRETE_ACTIONS[actions]
+
+    def _seed_each(self, seeds: list[int | None]) -> None:
+        """Give each rover a seed of its own; None leaves a rover's generator as it is."""
+        if len(seeds) != self.num_envs:
+            raise ValueError(
+                f"seed has {len(seeds)} entries, expected one for each of {self.num_envs} rovers."
+            )
+        for i, seed in enumerate(seeds):
+            if seed is not None:
+                self._batch.generators[i] = seeded(seed, 1)[0]
+
+    def _infos(self) -> dict[str, Any]:
+        """How each rover's episode stands."""
+        everyone = np.ones(self.num_envs, dtype=np.bool_)
+        outcomes = self._batch.outcomes.copy()
+        return {
+            "outcome": outcomes,
+            "_outcome": everyone,
+            "success": outcomes == SUCCESS,
+            "_success": everyone,
+        }
+
+    def _add_final(self, infos: dict[str, Any], done: NDArray[np.bool_]) -> None:
+        """Gymnasium's keys for episodes that ended and began anew in the same step."""
+        if not done.any():
+            return
+        last = np.full(self.num_envs, None, dtype=object)
+        for i in np.flatnonzero(done):
+            last[i] = self._batch.final_observations[i].copy()
+        final = {"outcome": infos["outcome"], "_outcome": done, "success": infos["success"], "_success": done}
+        infos |= {"final_obs": last, "_final_obs": done, "final_info": final, "_final_info": done}

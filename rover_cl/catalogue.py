@@ -1,0 +1,172 @@
+"""The one table of names: methods, algorithms, streams. Nothing registers itself elsewhere.
+
+The learners load torch, so they are imported only when something is built: listing names stays quick.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from rover_cl.options import build_config, split_spec
+from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.streams import STREAMS, Stream, get_stream
+
+if TYPE_CHECKING:
+    from rover_cl_agents import Method
+
+Protocol = Literal["sequential", "scratch", "frozen", "joint", "random"]
+"""sequential: one agent, segment after segment · scratch: a new agent for each segment · frozen: one agent
+that stops learning after the first segment · joint: all tasks at once, as many steps in all · random: uniform
+actions"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodEntry:
+    """A name that `--method` takes."""
+
+    description: str
+    """one line"""
+    cost: str
+    """what it costs beside finetuning"""
+    protocol: Protocol = "sequential"
+    """how the stream is trained on"""
+    classes: tuple[str, str] | None = None
+    """names of the config and the method in `rover_cl_agents`, if it is a remedy that composes"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlgorithmEntry:
+    """A name that `--algo` takes."""
+
+    description: str
+    """one line"""
+    config: str
+    """name of its config in `rover_cl_agents`"""
+    action_type: Literal["continuous", "discrete"]
+    """which actions of the rover it can drive"""
+
+
+METHODS: dict[str, MethodEntry] = {
+    "finetune": MethodEntry(description="train on, protect nothing: the baseline", cost="nothing"),
+    "scratch": MethodEntry(
+        description="a new agent for each segment, each task examined with its own",
+        cost="one network for each task",
+        protocol="scratch",
+    ),
+    "frozen": MethodEntry(
+        description="stop learning after the first segment", cost="less than nothing", protocol="frozen"
+    ),
+    "joint": MethodEntry(
+        description="all tasks at once for the same total steps: what the network can hold",
+        cost="all tasks at hand at once",
+        protocol="joint",
+    ),
+    "random": MethodEntry(description="uniform actions: the floor", cost="nothing", protocol="random"),
+    "replay": MethodEntry(
+        description="answer stored states of old tasks as before",
+        cost="stored states of each task; one more batch in each update",
+        classes=("ReplayConfig", "Replay"),
+    ),
+    "ewc": MethodEntry(
+        description="hold the weights that old tasks depend on (Fisher information)",
+        cost="two copies of the policy for each task; one product in each update",
+        classes=("EWCConfig", "EWC"),
+    ),
+}
+
+ALGORITHMS: dict[str, AlgorithmEntry] = {
+    "ppo": AlgorithmEntry(
+        description="proximal policy optimisation", config="PPOConfig", action_type="continuous"
+    ),
+    "sac": AlgorithmEntry(description="soft actor-critic", config="SACConfig", action_type="continuous"),
+    "dqn": AlgorithmEntry(description="deep Q-learning", config="DQNConfig", action_type="discrete"),
+}
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """A parsed `--method`."""
+
+    protocol: Protocol
+    """how the stream is trained on"""
+    remedies: tuple[tuple[str, dict[str, str]], ...]
+    """name and options of each method to compose"""
+
+    def build(self) -> "list[Method]":
+        """Make the methods.
+
+        Raises:
+            ValueError: an unknown option, or a value out of range.
+        """
+        agents = importlib.import_module("rover_cl_agents")
+        built = []
+        for name, options in self.remedies:
+            config_name, method_name = METHODS[name].classes or ("", "")
+            config = build_config(getattr(agents, config_name), name, options)
+            built.append(getattr(agents, method_name)(config))
+        return built
+
+
+def parse_method(spec: str) -> MethodSpec:
+    """Read `finetune`, `replay:weight=0.1` or `replay+ewc`.
+
+    Raises:
+        ValueError: an unknown name (with the nearest one), or names that do not compose.
+    """
+    parts = split_spec(spec)
+    for name, options in parts:
+        if name not in METHODS:
+            raise unknown_name("method", name, METHODS)
+        if METHODS[name].classes is None and (options or len(parts) > 1):
+            composable = ", ".join(key for key, entry in METHODS.items() if entry.classes)
+            raise ValueError(
+                f"{name!r} in {spec!r} takes no options and does not compose; those that do: {composable}"
+            )
+    names = [name for name, _ in parts]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{spec!r} names a method twice")
+    remedies = tuple(part for part in parts if METHODS[part[0]].classes)
+    return MethodSpec(METHODS[parts[0][0]].protocol, remedies)
+
+
+def parse_algorithm(spec: str) -> tuple[AlgorithmEntry, Callable[[], Any]]:
+    """Read `ppo` or `ppo:learning_rate=1e-3`; give its entry and what builds its config.
+
+    Raises:
+        ValueError: an unknown name, with the nearest one.
+    """
+    parts = split_spec(spec)
+    (name, options) = parts[0]
+    if len(parts) > 1:
+        raise ValueError(f"algorithm {spec!r} names {len(parts)}; expected one of {', '.join(ALGORITHMS)}")
+    if name not in ALGORITHMS:
+        raise unknown_name("algorithm", name, ALGORITHMS)
+    entry = ALGORITHMS[name]
+
+    def build() -> Any:
+        return build_config(getattr(importlib.import_module("rover_cl_agents"), entry.config), name, options)
+
+    return entry, build
+
+
+def find_stream(name: str) -> Stream:
+    """Find a shipped stream by its name, or your own by `module:attribute`: a Stream, or what makes one.
+
+    Raises:
+        ValueError: nothing has that name; the message gives the nearest.
+    """
+    module_name, colon, attribute = name.partition(":")
+    if not colon:
+        return get_stream(name)
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"stream {name!r} cannot be imported ({error}); expected module:attribute on PYTHONPATH, "
+            f"or one of {', '.join(STREAMS)}"
+        ) from error
+    stream = found() if callable(found) else found
+    if not isinstance(stream, Stream):
+        raise ValueError(f"stream {name!r} is a {type(stream).__name__}, expected a rover_cl_envs.Stream")
+    return stream

@@ -1,0 +1,303 @@
+"""The command line. Everything heavy is imported inside the commands: names and help come at once."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import rover_cl
+from rover_cl.console import FAILURE, command_line, orderly, progress
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Mars rovers on drifting ground: train learners, and measure what they forget.",
+)
+
+Stream = Annotated[
+    str | None, typer.Option(help="Name from `rover-cl streams`, or module:attribute of your own.")
+]
+Steps = Annotated[int | None, typer.Option(help="Environment steps of each segment.")]
+First = Annotated[int | None, typer.Option(help="Only so many segments from the start.")]
+Algorithm = Annotated[str, typer.Option("--algo", help="ppo, sac or dqn, with options: ppo:gamma=0.99.")]
+Out = Annotated[Path, typer.Option(help="Folder of the results.")]
+Jobs = Annotated[int | None, typer.Option(help="Processes at once. [default: one for each core]")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Episodes = Annotated[int | None, typer.Option(help="Episodes of each task in an examination.")]
+Rovers = Annotated[int, typer.Option(help="Rovers that train side by side.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"rover-cl {rover_cl.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="Example: rover-cl envs --json")
+def envs(as_json: AsJson = False) -> None:
+    """List the environments."""
+    import gymnasium
+
+    specs = sorted(name for name in gymnasium.registry if name.startswith("RoverCL/"))
+    texts = {
+        "RoverCL/MarsRover-v0": "one rover, fixed conditions; gymnasium.make_vec gives a batch of 1 to 65536",
+        "RoverCL/MarsDrift-v0": "a stream as an ordinary environment: the conditions drift while you step",
+    }
+    _list([{"name": name, "description": texts.get(name, "")} for name in specs], as_json)
+
+
+@app.command(epilog="Example: rover-cl streams --json")
+def streams(as_json: AsJson = False) -> None:
+    """List the streams of tasks, with their length."""
+    from rover_cl_envs.streams import STREAMS
+
+    rows = []
+    for name, make in STREAMS.items():
+        stream = make()
+        counts = f"{len(stream.tasks)} tasks, {len(stream.segments)} segments"
+        size = f"{counts}, {stream.total_steps / 1e6:.1f} M steps"
+        rows.append({"name": name, "description": stream.description, "cost": size})
+    _list(rows, as_json)
+
+
+@app.command(epilog="Example: rover-cl methods")
+def methods(as_json: AsJson = False) -> None:
+    """List the methods, with what they cost. Those that are remedies compose: replay+ewc."""
+    from rover_cl.catalogue import METHODS
+
+    rows = [{"name": n, "description": e.description, "cost": e.cost} for n, e in METHODS.items()]
+    _list(rows, as_json)
+
+
+@app.command(
+    epilog="Example: rover-cl train --stream lookalike --method replay:weight=0.1,capacity=100 --seed 3"
+)
+def train(
+    stream: Annotated[
+        str, typer.Option(help="Name from `rover-cl streams`, or module:attribute.")
+    ] = "lookalike",
+    method: Annotated[
+        str, typer.Option(help="From `rover-cl methods`: replay+ewc, replay:weight=0.1.")
+    ] = "finetune",
+    algo: Algorithm = "ppo",
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    steps: Steps = None,
+    first: First = None,
+    episodes: Episodes = 100,
+    num_envs: Rovers = 256,
+    out: Out = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Train one method on one stream, or resume where its folder stands."""
+    with orderly(command_line()):
+        from rover_cl.configuration import checked_config
+
+        config = checked_config(
+            stream=stream,
+            method=method,
+            algorithm=algo,
+            seed=seed,
+            steps_per_segment=steps,
+            first_segments=first,
+            eval_episodes=episodes or 100,
+            num_envs=num_envs,
+        )
+        from rover_cl import metrics
+        from rover_cl.experiment import run
+        from rover_cl.records import run_path
+
+        path = run_path(out, config.stream, config.method, config.seed)
+        with progress(1, quiet=as_json) as listen:
+            finished = run(config, path, listen)
+        names = [task.name for task in config.build_stream().tasks]
+        final = dict(zip(names, metrics.final_performance(finished.scores).tolist(), strict=True))
+        result = {
+            "run": str(path),
+            "performance": metrics.average_performance(finished.scores),
+            "forgetting": metrics.forgetting(finished.scores),
+            "final": final,
+            "cost": dataclasses.asdict(finished.cost),
+        }
+        if as_json:
+            typer.echo(json.dumps(result, indent=1))
+            return
+        forgetting = "" if result["forgetting"] is None else f", forgetting {result['forgetting']:.2f}"
+        typer.echo(f"{path}: final performance {result['performance']:.2f}{forgetting}")
+        typer.echo("  ".join(f"{name} {value:.2f}" for name, value in final.items()))
+
+
+@app.command(
+    epilog="Example: rover-cl compare --tier smoke --methods finetune,replay,ewc --seeds 3 --out runs/mine"
+)
+def compare(
+    tier: Annotated[
+        str, typer.Option(help="smoke (minutes), small (an hour) or full (overnight).")
+    ] = "smoke",
+    stream: Stream = None,
+    methods: Annotated[str | None, typer.Option(help="Methods, separated by commas.")] = None,
+    algo: Algorithm = "ppo",
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds, counted from 0.")] = None,
+    steps: Steps = None,
+    first: First = None,
+    episodes: Episodes = None,
+    num_envs: Rovers = 256,
+    shuffle: Annotated[
+        bool, typer.Option("--shuffle", help="Order of the segments drawn from the seed.")
+    ] = False,
+    jobs: Jobs = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results. [default: runs/TIER]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare methods over seeds, and report. The same command resumes; another one is refused."""
+    with orderly(command_line()):
+        from rover_cl.configuration import checked_config
+        from rover_cl.options import split_list
+        from rover_cl.plan import write_plan
+        from rover_cl.publication import publish
+        from rover_cl.records import run_path
+        from rover_cl.sweep import Job, sweep
+        from rover_cl.tiers import get_tier
+
+        size = get_tier(tier)
+        names = split_list(methods) if methods is not None else list(size.methods)
+        count = seeds if seeds is not None else size.seeds
+        if count < 1 or not names:
+            raise ValueError(f"seeds is {count} and methods are {names}, expected at least one of each")
+        if len(set(names)) < len(names):
+            raise ValueError(f"methods {','.join(names)} name one twice")
+        whole = stream is not None and stream != size.stream
+        shared: dict[str, Any] = {
+            "stream": stream or size.stream,
+            "algorithm": algo,
+            "steps_per_segment": steps if steps is not None else size.steps_per_segment,
+            "first_segments": first if first is not None or whole else size.first_segments,
+            "eval_episodes": episodes if episodes is not None else size.eval_episodes,
+            "evals_per_segment": size.evals_per_segment,
+            "num_envs": num_envs,
+            "shuffle": shuffle,
+        }
+        pairs = [(name, seed) for seed in range(count) for name in names]
+        configs = [checked_config(**shared, method=name, seed=seed) for name, seed in pairs]
+        folder = out or Path("runs") / tier
+        write_plan(folder, configs, command_line())
+        work = [Job(config=c, path=run_path(folder, c.stream, c.method, c.seed)) for c in configs]
+        with progress(len(work), quiet=as_json) as listen:
+            failures = sweep(work, processes=jobs, listen=listen)
+        for failure in failures:
+            typer.echo(f"rover-cl: error: {failure.job.config.label} failed: {failure.reason}", err=True)
+        publish(folder, as_json)
+        if failures:
+            raise typer.Exit(FAILURE)
+
+
+@app.command(epilog="Example: rover-cl report runs/smoke")
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a comparison.")], as_json: AsJson = False
+) -> None:
+    """Print the table, and write report.html, table.csv and table.json."""
+    with orderly():
+        from rover_cl.publication import publish
+
+        publish(folder, as_json)
+
+
+@app.command(
+    "check-stream", epilog="Example: rover-cl check-stream lookalike --seeds 2 --out results/streams"
+)
+def check_stream(
+    stream: Annotated[
+        str, typer.Argument(help="Name from `rover-cl streams`, or module:attribute of your own.")
+    ],
+    seeds: Annotated[int, typer.Option(help="Number of seeds, counted from 0.")] = 1,
+    algo: Algorithm = "ppo",
+    steps: Steps = None,
+    episodes: Episodes = 200,
+    num_envs: Rovers = 256,
+    jobs: Jobs = None,
+    out: Out = Path("results/streams"),
+    as_json: AsJson = False,
+) -> None:
+    """Run the gate: do the tasks conflict as declared, and can they be learned, one by one and together?
+
+    Exit code 1 if a criterion fails.
+    """
+    with orderly(command_line()):
+        from rover_cl.configuration import checked_config
+
+        if seeds < 1:
+            raise ValueError(f"seeds is {seeds}, expected an integer >= 1")
+        config = checked_config(
+            stream=stream,
+            algorithm=algo,
+            steps_per_segment=steps,
+            eval_episodes=episodes or 200,
+            num_envs=num_envs,
+            evals_per_segment=1,
+        )
+        from rover_cl import gate
+
+        runs = sum(map(len, gate.gate_configs(config, range(seeds)).values()))
+        with progress(runs, quiet=as_json) as listen:
+            evidence, criteria = gate.check_stream(
+                config, out, seeds=range(seeds), processes=jobs, listen=listen
+            )
+        built = config.build_stream()
+        text = (
+            (out / f"{built.name}.json").read_text() if as_json else gate.verdict(built, evidence, criteria)
+        )
+        typer.echo(text)
+        if not all(criterion.passed for criterion in criteria):
+            raise typer.Exit(FAILURE)
+
+
+@app.command(epilog="Example: rover-cl bench --no-train --json")
+def bench(
+    seconds: Annotated[float, typer.Option(help="Seconds for each rate.")] = 2.0,
+    train: Annotated[bool, typer.Option(help="Measure PPO too (about a minute).")] = True,
+    out: Annotated[Path | None, typer.Option(help="File to write the figures to, as JSON.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the speed, beside EnvPool and Gymnasium where installed. Writes nothing without --out."""
+    with orderly():
+        from rover_cl.bench import Measurement
+        from rover_cl.bench import bench as measure
+
+        def tell(figure: Measurement) -> None:
+            if not as_json:
+                typer.echo(f"{figure.name:<48}{figure.value:>14,.4g} {figure.unit}")
+
+        figures = [dataclasses.asdict(figure) for figure in measure(seconds=seconds, train=train, tell=tell)]
+        text = json.dumps(
+            [{**f, "value": f["value"] if f["value"] == f["value"] else None} for f in figures], indent=1
+        )
+        if out is not None:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(text + "\n", encoding="utf-8")
+        if as_json:
+            typer.echo(text)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _list(rows: list[dict[str, str]], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    widths = {key: max(len(row[key]) for row in rows) for key in rows[0]} if rows else {}
+    for row in rows:
+        typer.echo("  ".join(f"{row[key]:<{width}}" for key, width in widths.items()).rstrip())

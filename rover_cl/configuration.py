@@ -1,0 +1,122 @@
+"""What a run is: every choice that changes its numbers, in one frozen value."""
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from rover_cl.catalogue import find_stream, parse_algorithm, parse_method
+from rover_cl.evaluation import EVALUATION_SEED
+from rover_cl_envs.streams import Stream
+
+PACKAGES = ("rover-cl", "gymnasium", "numba", "numpy", "stable-baselines3", "torch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One run: one method, one stream, one seed.
+
+    Raises:
+        ValueError: an unknown name or a number out of its range; the message names the field.
+    """
+
+    stream: str
+    """name of the stream, or module:attribute of your own"""
+    method: str = "finetune"
+    """as in `replay:weight=0.1+ewc`"""
+    algorithm: str = "ppo"
+    """as in `ppo:learning_rate=1e-3`"""
+    seed: int = 0
+    """of everything random; also picks the maps. In [0, 1000000)"""
+    steps_per_segment: int | None = None
+    """environment steps of each segment, >= 1; None: the stream's own"""
+    first_segments: int | None = None
+    """run only so many segments from the start, >= 1; None: all"""
+    only_segment: int | None = None
+    """run only this segment, but examine all tasks (an expert of the gate); None: all"""
+    shuffle: bool = False
+    """order of the segments drawn from the seed, the same for every method"""
+    num_envs: int = 256
+    """rovers that train side by side, in [1, 65536]"""
+    eval_episodes: int = 100
+    """episodes of each task in an examination, in [1, 100000]"""
+    evals_per_segment: int = 4
+    """examinations in each segment, the one at its end included, in [1, 1000]"""
+
+    def __post_init__(self) -> None:
+        """Check names and ranges."""
+        parse_method(self.method)
+        parse_algorithm(self.algorithm)
+        self._in_range("seed", 0, EVALUATION_SEED - 1)
+        self._in_range("steps_per_segment", 1, 10**12)
+        self._in_range("num_envs", 1, 65536)
+        self._in_range("eval_episodes", 1, 100_000)
+        self._in_range("evals_per_segment", 1, 1000)
+        segments = len(find_stream(self.stream).segments)
+        self._in_range("first_segments", 1, segments)
+        self._in_range("only_segment", 0, segments - 1)
+
+    def _in_range(self, name: str, low: int, high: int) -> None:
+        value = getattr(self, name)
+        if value is not None and not low <= value <= high:
+            raise ValueError(f"{name} is {value}, expected an integer from {low} to {high}")
+
+    @property
+    def label(self) -> str:
+        """Short name of the run, for people."""
+        segment = "" if self.only_segment is None else f" (segment {self.only_segment})"
+        return f"{self.method}{segment}, seed {self.seed}"
+
+    def build_stream(self) -> Stream:
+        """Make the stream as this run trains on it."""
+        stream = find_stream(self.stream)
+        if self.first_segments is not None:
+            stream = stream.first(self.first_segments)
+        if self.steps_per_segment is not None:
+            stream = stream.with_steps(self.steps_per_segment)
+        if self.only_segment is not None:
+            stream = dataclasses.replace(stream, segments=(stream.segments[self.only_segment],))
+        return stream.shuffled(self.seed) if self.shuffle else stream
+
+    def describe(self) -> dict[str, Any]:
+        """Give all that `config.json` records, the stream's own numbers included."""
+        versions = {name: importlib.metadata.version(name) for name in PACKAGES if _installed(name)}
+        description = {
+            "config": dataclasses.asdict(self),
+            "stream": dataclasses.asdict(self.build_stream()),
+            "made_with": {"python": platform.python_version(), **versions},
+        }
+        result: dict[str, Any] = json.loads(json.dumps(description))
+        return result
+
+
+def checked_config(**values: Any) -> RunConfig:
+    """Build a configuration and all that it names, so that a mistake is told before anything runs."""
+    config = RunConfig(**values)
+    parse_method(config.method).build()
+    parse_algorithm(config.algorithm)[1]()
+    return config
+
+
+def read_config(description: dict[str, Any]) -> RunConfig:
+    """Read back the config part of a description; ValueError in one line if it does not fit."""
+    try:
+        return TypeAdapter(RunConfig).validate_python(description["config"])
+    except KeyError as error:
+        raise ValueError("config.json has no 'config'; it was not written by rover-cl") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"config.json: {where} {first['msg']}".replace("  ", " ")) from error
+
+
+def _installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,269 @@
+"""The loop: one method learns one stream, segment after segment, and is examined on every task all the time.
+
+A run takes its agent through the checkpoint at every segment's start, whether it was stopped there or not,
+and seeds everything from (seed, segment). So a resumed run is the run that was never stopped, bit for bit.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+from stable_baselines3.common.callbacks import BaseCallback
+
+from rover_cl.catalogue import parse_algorithm, parse_method
+from rover_cl.configuration import RunConfig
+from rover_cl.evaluation import Examiner, Policy, random_policy
+from rover_cl.metrics import Scores
+from rover_cl.records import Finished, RunFolder, SegmentCost, open_run
+from rover_cl.stopwatch import Stopwatch, TimedVectorEnv
+from rover_cl_agents import ContinualLearner
+from rover_cl_envs.streams import Stream
+from rover_cl_envs.vector_env import MarsRoverVectorEnv
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a run is."""
+
+    run: str
+    """label of the run"""
+    share: float
+    """share of the run done, in [0, 1]"""
+    text: str
+    """what it does"""
+
+
+Listener = Callable[[Progress], None]
+
+
+def run(config: RunConfig, path: Path, listen: Listener = lambda progress: None) -> Finished:
+    """Run, or take up where the folder stands, until the stream is done.
+
+    Args:
+        config: what to run.
+        path: the run's folder.
+        listen: is told of the progress.
+
+    Raises:
+        ValueError: the folder belongs to another configuration, or is damaged.
+    """
+    stream = config.build_stream()
+    folder = open_run(path, config.describe())
+    finished = folder.finished()
+    if finished is None or not finished.complete:
+        with _one_thread(), closing(_Run(config, stream, folder, listen)) as unfinished:
+            finished = unfinished.complete(finished)
+    listen(Progress(run=config.label, share=1.0, text="done"))
+    return finished
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one thread: batches are too small for more, and sums must not depend on their number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclass
+class _Log:
+    """The evaluations so far."""
+
+    steps: list[int] = field(default_factory=list)
+    segment: list[int] = field(default_factory=list)
+    success: list[NDArray[np.float64]] = field(default_factory=list)
+    returns: list[NDArray[np.float64]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, scores: Scores) -> "_Log":
+        return cls(scores.steps.tolist(), scores.segment.tolist(), list(scores.success), list(scores.returns))
+
+    def add(
+        self, steps: int, segment: int, success: NDArray[np.float64], returns: NDArray[np.float64]
+    ) -> None:
+        self.steps.append(steps)
+        self.segment.append(segment)
+        self.success.append(success)
+        self.returns.append(returns)
+
+    def scores(self, stream: Stream) -> Scores:
+        return Scores(
+            steps=np.array(self.steps, dtype=np.int64),
+            segment=np.array(self.segment, dtype=np.int64),
+            success=np.array(self.success),
+            returns=np.array(self.returns),
+            task_of_segment=np.array([segment.task for segment in stream.segments], dtype=np.int64),
+        )
+
+
+class _Run:
+    """A run that is not done yet."""
+
+    def __init__(self, config: RunConfig, stream: Stream, folder: RunFolder, listen: Listener) -> None:
+        self._config, self._stream, self._folder, self._listen = config, stream, folder, listen
+        self._method = parse_method(config.method)
+        self._algorithm, self._build_algorithm = parse_algorithm(config.algorithm)
+        self._log = _Log()
+        self._examiner = Examiner(
+            stream.tasks,
+            episodes=config.eval_episodes,
+            seed=config.seed,
+            action_type=self._algorithm.action_type,
+        )
+        self._examining = Stopwatch()
+        self._examined_steps = 0
+
+    def close(self) -> None:
+        """Release the environments."""
+        self._examiner.close()
+
+    def complete(self, finished: Finished | None) -> Finished:
+        """Run the segments that are left."""
+        costs = list(finished.costs) if finished else []
+        if finished:
+            self._log = _Log.of(finished.scores)
+        for segment in range(len(costs), len(self._stream.segments)):
+            self._examining, self._examined_steps = Stopwatch(), 0
+            learns = self._method.protocol != "random" and (self._method.protocol != "frozen" or segment == 0)
+            costs.append(self._learn(segment) if learns else self._stand_still(segment))
+            finished = Finished(scores=self._log.scores(self._stream), costs=tuple(costs))
+            self._folder.save(finished)
+        assert finished is not None, "a stream has at least one segment"
+        return finished
+
+    def _learn(self, segment: int) -> SegmentCost:
+        """Train on one segment, examine, and leave a checkpoint."""
+        env = self._training_env(segment)
+        learner = self._learner(segment, env)
+        begin = self._log.steps[-1] if self._log.steps else 0
+        # The agents of other tasks stay what they are: only the new one's task, and those nobody learned,
+        # change.
+        trained = {part.task for part in self._stream.segments[:segment]}
+        keep = (
+            trained - {self._stream.segments[segment].task} if self._method.protocol == "scratch" else set()
+        )
+        if segment == 0:
+            self._examine(learner.predict, 0, -1)
+        learner.reseed(derived_seed(self._config.seed, segment))
+        length = self._stream.segments[segment].steps
+        callback = _Examinations(
+            marks=[
+                length * k // self._config.evals_per_segment for k in range(1, self._config.evals_per_segment)
+            ],
+            examine=lambda steps: self._examine(learner.predict, begin + steps, segment, keep),
+            tell=lambda steps: self._tell(segment, min(steps / length, 1.0)),
+        )
+        examined_before = self._examining.seconds
+        with Stopwatch() as training:
+            learner.learn_task(env, total_timesteps=length, task=self._task(segment), callback=callback)
+        inner = self._examining.seconds - examined_before
+        steps = int(learner.algorithm.num_timesteps)
+        self._examine(learner.predict, begin + steps, segment, keep)
+        self._folder.save_checkpoint(segment, learner.save, keep=self._method.protocol == "scratch")
+        size = learner.cost()
+        env.close()
+        return SegmentCost(
+            training_s=training.seconds - inner,
+            evaluation_s=self._examining.seconds,
+            simulator_s=env.watch.seconds,
+            env_steps=steps,
+            evaluation_steps=self._examined_steps,
+            method_bytes=size.bytes,
+            parameters=size.parameters,
+        )
+
+    def _stand_still(self, segment: int) -> SegmentCost:
+        """Let a segment pass without learning: the same agent scores the same on the same episodes."""
+        if not self._log.steps:
+            self._examine(random_policy(self._examiner.env, self._config.seed), 0, -1)
+        steps = self._log.steps[-1] + self._stream.segments[segment].steps
+        self._log.add(steps, segment, self._log.success[-1], self._log.returns[-1])
+        return SegmentCost(evaluation_s=self._examining.seconds, evaluation_steps=self._examined_steps)
+
+    def _training_env(self, segment: int) -> TimedVectorEnv:
+        env = MarsRoverVectorEnv(
+            self._config.num_envs,
+            action_type=self._algorithm.action_type,
+            map_seed=self._config.seed,
+            autoreset_mode=AutoresetMode.SAME_STEP,
+            threads=1,
+        )
+        if self._method.protocol == "joint":
+            tasks = [self._stream.tasks[t] for t in sorted({part.task for part in self._stream.segments})]
+            env.set_conditions([tasks[i % len(tasks)].conditions for i in range(self._config.num_envs)])
+        else:
+            env.follow(self._stream.segments[segment].drift)
+        return TimedVectorEnv(env)
+
+    def _learner(self, segment: int, env: TimedVectorEnv) -> ContinualLearner:
+        """Make the agent that learns a segment, with what its checkpoint knows."""
+        fresh = segment == 0 or self._method.protocol == "scratch"
+        seed = derived_seed(self._config.seed, segment if fresh else 0)
+        switches = self._method.protocol != "joint"  # a joint agent stays with its task: nothing to put back
+        learner = ContinualLearner(
+            self._build_algorithm().build(env, seed),
+            self._method.build(),
+            seed=seed,
+            reset_exploration=switches,
+            reset_optimizer=switches,
+        )
+        return learner if fresh else learner.restore(self._folder.checkpoint(segment - 1))
+
+    def _task(self, segment: int) -> int:
+        return 0 if self._method.protocol == "joint" else self._stream.segments[segment].task
+
+    def _examine(self, policy: Policy, steps: int, segment: int, keep: Collection[int] = ()) -> None:
+        with self._examining:
+            result = self._examiner.examine(policy)
+        self._examined_steps += result.steps
+        for task in keep:
+            result.success[task] = self._log.success[-1][task]
+            result.returns[task] = self._log.returns[-1][task]
+        self._log.add(steps, segment, result.success, result.returns)
+
+    def _tell(self, segment: int, share: float) -> None:
+        total = len(self._stream.segments)
+        task = self._stream.tasks[self._stream.segments[segment].task].name
+        text = "all tasks" if self._method.protocol == "joint" else task
+        self._listen(
+            Progress(
+                run=self._config.label,
+                share=(segment + share) / total,
+                text=f"segment {segment + 1}/{total} {text}",
+            )
+        )
+
+
+class _Examinations(BaseCallback):
+    """Examines between two rollouts, when the updates of the first are done."""
+
+    def __init__(
+        self, *, marks: list[int], examine: Callable[[int], None], tell: Callable[[int], None]
+    ) -> None:
+        super().__init__()
+        self._marks, self._examine, self._tell = marks, examine, tell
+
+    def _on_rollout_start(self) -> None:
+        self._tell(self.num_timesteps)
+        due = [mark for mark in self._marks if mark <= self.num_timesteps]
+        if due:
+            self._marks = [mark for mark in self._marks if mark > self.num_timesteps]
+            self._examine(self.num_timesteps)
+
+    def _on_step(self) -> bool:
+        return True
+
+
+def derived_seed(*parts: int) -> int:
+    """Mix numbers into a seed in [0, 2^31)."""
+    words: NDArray[Any] = np.random.SeedSequence(parts).generate_state(1)
+    return int(words[0] >> 1)

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
+from stable_baselines3.common.callbacks import BaseCallback
+from torch import Tensor
+
+from rover_cl_agents import EWC, CheckpointError, ContinualLearner, PPOConfig, Replay
+from rover_cl_agents.vec_env import as_vec_env
+
+SMALL = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(32, 32))
+OFF = {"learning_starts": 32, "buffer_size": 500, "batch_size": 16, "policy_kwargs": {"net_arch": [16]}}
+ALGORITHMS: list[tuple[Any, bool, dict[str, Any]]] = [
+    (PPO, False, {"n_steps": 16, "batch_size": 32}),
+    (A2C, True, {"n_steps": 16}),
+    (SAC, False, OFF),
+    (TD3, False, OFF),
+    (DQN, True, OFF),
+]
+
+
+def weights(learner: ContinualLearner) -> list[Tensor]:
+    return [p.detach().clone() for p in learner.algorithm.policy.state_dict().values()]
+
+
+def equal(a: list[Tensor], b: list[Tensor]) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def methods(weight: float = 1.0) -> list[Any]:
+    return [Replay(capacity=64, batch_size=32, weight=weight), EWC(samples=64, weight=weight)]
+
+
+def build(algorithm: Any, discrete: bool, settings: Any, bandit: Any, remedies: Any) -> ContinualLearner:
+    env = as_vec_env(bandit(0, 2, discrete=discrete))
+    own = copy.deepcopy(settings)  # SB3 writes into policy_kwargs
+    return ContinualLearner(algorithm("MlpPolicy", env, seed=0, device="cpu", **own), remedies)
+
+
+def test_the_first_task_is_plain_sb3_to_the_bit() -> None:
+    def make() -> tuple[Any, PPO]:
+        env = gymnasium.make("CartPole-v1")
+        return env, PPO("MlpPolicy", env, seed=4, n_steps=64, batch_size=32, device="cpu")
+
+    _, plain = make()
+    plain.learn(256)
+    env, model = make()
+    learner = ContinualLearner(model, methods()).learn_task(env, total_timesteps=256)
+    assert equal(list(plain.policy.state_dict().values()), weights(learner))
+
+
+@pytest.mark.parametrize(("algorithm", "discrete", "settings"), ALGORITHMS)
+def test_weight_zero_is_finetuning_to_the_bit(
+    algorithm: Any, discrete: bool, settings: Any, bandit: Any
+) -> None:
+    found = []
+    for remedies in ([], methods(0.0), methods(1.0)):
+        learner = build(algorithm, discrete, settings, bandit, remedies)
+        for task in range(2):
+            learner.learn_task(bandit(task, 2, discrete=discrete), total_timesteps=128)
+        found.append(weights(learner))
+    assert equal(found[0], found[1])
+    assert not equal(found[0], found[2])
+
+
+@pytest.mark.parametrize(("algorithm", "discrete", "settings"), ALGORITHMS)
+def test_a_restored_learner_goes_on_as_if_never_stopped(
+    algorithm: Any, discrete: bool, settings: Any, bandit: Any, tmp_path: Path
+) -> None:
+    learner = build(algorithm, discrete, settings, bandit, methods())
+    learner.learn_task(bandit(0, 2, discrete=discrete), total_timesteps=128)
+    learner.save(tmp_path / "checkpoint")
+    other = ContinualLearner.load(tmp_path / "checkpoint", bandit(0, 2, discrete=discrete))
+    assert (other.tasks, other.steps) == (learner.tasks, learner.steps)
+    assert other.cost() == learner.cost()
+    for each in (learner, other):
+        each.reseed(5)
+        each.learn_task(bandit(1, 2, discrete=discrete), total_timesteps=128)
+    assert equal(weights(learner), weights(other))
+    observations = np.ones((3, 4), dtype=np.float32)
+    np.testing.assert_array_equal(learner.predict(observations), other.predict(observations))
+
+
+def test_the_switch_puts_exploration_and_optimisers_back(bandit: Any) -> None:
+    class Look(BaseCallback):
+        def _on_training_start(self) -> None:
+            policy: Any = self.model.policy
+            self.log_std = policy.log_std.detach().clone()
+            self.moments = len(policy.optimizer.state)
+
+        def _on_step(self) -> bool:
+            return True
+
+    for put_back in (True, False):
+        env = bandit(0, 8)
+        learner = ContinualLearner(
+            SMALL.build(env, 0), reset_exploration=put_back, reset_optimizer=put_back
+        ).learn_task(env, total_timesteps=512)
+        look = Look()
+        learner.learn_task(bandit(1, 8), total_timesteps=128, callback=look)
+        assert bool((look.log_std == SMALL.log_std_init).all()) == put_back
+        assert (look.moments == 0) == put_back
+        assert learner.steps == 512 + 128
+        assert learner.tasks == [0, 1]
+
+
+def test_sac_temperature_goes_back(bandit: Any) -> None:
+    learner = build(SAC, False, {**OFF, "ent_coef": "auto_0.5"}, bandit, [])
+    learner.learn_task(bandit(0, 2), total_timesteps=128)
+    model: Any = learner.algorithm
+    assert model.log_ent_coef.exp().item() != pytest.approx(0.5)
+    learner._switch()
+    assert model.log_ent_coef.exp().item() == pytest.approx(0.5)
+    assert not model.ent_coef_optimizer.state
+    assert model.replay_buffer.size() == 0
+
+
+def scores(bandit: Any, remedies: list[Any], seed: int) -> tuple[float, float]:
+    learner = ContinualLearner(SMALL.build(bandit(0), seed), remedies)
+    for task in range(2):
+        learner.learn_task(bandit(task), total_timesteps=12_288)
+    return bandit(0).score(learner.predict), bandit(1).score(learner.predict)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_replay_and_ewc_keep_what_finetuning_loses(bandit: Any, seed: int) -> None:
+    lost, new = scores(bandit, [], seed)
+    kept, new_with_replay = scores(bandit, [Replay(capacity=500, batch_size=128, weight=0.3)], seed)
+    held, new_with_ewc = scores(bandit, [EWC(weight=3.0)], seed)
+    assert lost < -1
+    assert min(kept, held) > lost / 4
+    assert new_with_replay > max(new - 0.3, new_with_ewc)
+
+
+def test_a_task_known_again_keeps_its_number(bandit: Any) -> None:
+    replay = Replay(capacity=20, batch_size=8)
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [replay])
+    for task in (3, None, 3):
+        learner.learn_task(bandit(0, 8), total_timesteps=128, task=task)
+    assert learner.tasks == [3, 4, 3]
+    assert torch.bincount(replay.memory.tasks).tolist() == [0, 0, 0, 20, 20]
+
+
+def test_errors_say_what_was_expected(bandit: Any) -> None:
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0))
+    with pytest.raises(ValueError, match="total_timesteps is 0"):
+        learner.learn_task(bandit(0, 8), total_timesteps=0)
+    with pytest.raises(ValueError, match="task is -1"):
+        learner.learn_task(bandit(0, 8), total_timesteps=1, task=-1)
+    with pytest.raises(ValueError, match="num_envs 4; expected 8"):
+        learner.learn_task(bandit(0, 4), total_timesteps=1)
+    with pytest.raises(ValueError, match="action_space Discrete"):
+        learner.learn_task(bandit(0, 8, discrete=True), total_timesteps=1)
+    wrong: Any = [Replay]
+    with pytest.raises(ValueError, match="expected Method objects"):
+        ContinualLearner(learner.algorithm, wrong)
+
+
+@pytest.fixture
+def saved(bandit: Any, tmp_path: Path) -> Path:
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), methods())
+    learner.learn_task(bandit(0, 8), total_timesteps=128).save(tmp_path / "checkpoint")
+    return tmp_path / "checkpoint"
+
+
+@pytest.mark.parametrize("name", ["policy", "optimizers", "methods"])
+def test_a_damaged_file_is_named(bandit: Any, saved: Path, name: str) -> None:
+    path = saved / f"{name}.safetensors"
+    data = path.read_bytes()
+    for damaged in (data[: len(data) // 2], data[:-1] + bytes([data[-1] ^ 1]), b""):
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=f"{name}.safetensors is damaged"):
+            ContinualLearner.load(saved, bandit(0, 8))
+    path.unlink()
+    with pytest.raises(CheckpointError, match=f"{name}.safetensors can't be read"):
+        ContinualLearner.load(saved, bandit(0, 8))
+
+
+def test_a_damaged_index_is_named(bandit: Any, saved: Path) -> None:
+    path = saved / "learner.json"
+    text = path.read_text()
+    for damaged in (text[: len(text) // 2], "[]", "{}", '{"format": 1, "digests": {}}'):
+        path.write_text(damaged)
+        with pytest.raises(CheckpointError, match=r"learner.json") as caught:
+            ContinualLearner.load(saved, bandit(0, 8))
+        assert "\n" not in str(caught.value)
+    index = json.loads(text)
+    for key in ("algorithm", "methods", "tasks", "counters", "spaces"):
+        path.write_text(json.dumps({k: v for k, v in index.items() if k != key}))
+        with pytest.raises(CheckpointError, match=f"'{key}' is missing"):
+            ContinualLearner.load(saved, bandit(0, 8))
+    shutil.rmtree(saved)
+    with pytest.raises(CheckpointError, match="can't be read"):
+        ContinualLearner.load(saved, bandit(0, 8))
+
+
+def test_a_checkpoint_of_another_learner_is_refused(bandit: Any, saved: Path) -> None:
+    def load(algorithm: Any, remedies: Any) -> None:
+        ContinualLearner.load(saved, bandit(0, 8), algorithm=algorithm, methods=remedies)
+
+    small = SMALL.build(bandit(0, 8), 0)
+    with pytest.raises(CheckpointError, match="algorithm was PPO, here it is A2C"):
+        load(A2C("MlpPolicy", as_vec_env(bandit(0, 8)), device="cpu"), methods())
+    with pytest.raises(CheckpointError, match=r"shape \(32, 4\), here \(16, 4\)"):
+        load(PPOConfig(net=(16, 32)).build(bandit(0, 8), 0), methods())
+    with pytest.raises(CheckpointError, match="lacks tensor"):
+        load(PPOConfig(net=(32, 32, 32)).build(bandit(0, 8), 0), methods())
+    with pytest.raises(CheckpointError, match=r"methods was \['replay', 'ewc'\]"):
+        load(small, [])
+    with pytest.raises(CheckpointError, match=r"'weight': 1.0.*same settings"):
+        load(small, methods(2.0))
+
+
+def test_saving_replaces_a_checkpoint_and_nothing_else(bandit: Any, saved: Path) -> None:
+    learner = ContinualLearner.load(saved, bandit(0, 8))
+    learner.save(saved)
+    assert sorted(path.name for path in saved.parent.iterdir()) == ["checkpoint"]
+    (saved.parent / "thesis").mkdir()
+    (saved.parent / "thesis" / "chapter").touch()
+    with pytest.raises(ValueError, match="is no checkpoint"):
+        learner.save(saved.parent / "thesis")
+
+
+def test_what_json_cannot_hold_is_asked_for(bandit: Any, tmp_path: Path) -> None:
+    def make() -> PPO:
+        env = as_vec_env(bandit(0, 8))
+        return PPO("MlpPolicy", env, learning_rate=lambda _: 1e-3, n_steps=16, batch_size=128, device="cpu")
+
+    learner = ContinualLearner(make()).learn_task(bandit(0, 8), total_timesteps=128)
+    learner.save(tmp_path / "checkpoint")
+    with pytest.raises(CheckpointError, match=r"learning_rate can't be kept.*algorithm="):
+        ContinualLearner.load(tmp_path / "checkpoint", bandit(0, 8))
+    other = ContinualLearner.load(tmp_path / "checkpoint", bandit(0, 8), algorithm=make())
+    assert equal(weights(learner), weights(other))
+
+
+def test_cost_counts_trained_parameters(bandit: Any) -> None:
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0))
+    assert learner.cost().bytes == 0
+    assert learner.cost().parameters == 2 * (4 * 32 + 32 + 32 * 32 + 32) + (32 * 2 + 2) + (32 + 1) + 2

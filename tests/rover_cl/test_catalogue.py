@@ -1,0 +1,97 @@
+from dataclasses import dataclass
+
+import pytest
+
+from rover_cl.catalogue import ALGORITHMS, METHODS, find_stream, parse_algorithm, parse_method
+from rover_cl.options import build_config, split_list, split_spec
+from rover_cl_agents import EWC, Replay
+from rover_cl_envs.streams import lookalike
+
+STREAM = lookalike()
+
+
+def test_every_name_builds() -> None:
+    for name in METHODS:
+        spec = parse_method(name)
+        assert len(spec.build()) == (METHODS[name].classes is not None)
+    for name in ALGORITHMS:
+        assert parse_algorithm(name)[1]() is not None
+
+
+def test_methods_compose_with_options() -> None:
+    replay, ewc = parse_method("replay:weight=0.1,capacity=100+ewc:weight=2").build()
+    assert isinstance(replay, Replay) and isinstance(ewc, EWC)
+    assert (replay.config.weight, replay.config.capacity, ewc.config.weight) == (0.1, 100, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("replya", "unknown method 'replya'.*replay"),
+        ("finetune+replay", "does not compose"),
+        ("joint:weight=1", "takes no options"),
+        ("replay+replay", "twice"),
+        ("replay+", "empty part"),
+        ("replay:weight", "name=value"),
+        ("replay:weight=1,weight=2", "given twice"),
+    ],
+)
+def test_a_bad_method_is_refused_when_it_is_read(spec: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_method(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("replay:wieght=1", r"unknown option of replay 'wieght'.*weight"),
+        ("replay:capacity=ten", "replay: capacity=ten .*integer"),
+        ("replay:capacity=0", "replay: capacity is 0.*at least 1"),
+    ],
+)
+def test_a_bad_option_is_refused_when_it_is_built(spec: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_method(spec).build()
+
+
+def test_algorithms_take_options() -> None:
+    entry, build = parse_algorithm("ppo:learning_rate=1e-3,n_steps=8")
+    assert entry.action_type == "continuous"
+    assert (build().learning_rate, build().n_steps) == (1e-3, 8)
+    with pytest.raises(ValueError, match=r"unknown algorithm 'pppo'.*ppo"):
+        parse_algorithm("pppo")
+    with pytest.raises(ValueError, match="names 2"):
+        parse_algorithm("ppo+sac")
+
+
+def test_streams_are_found_by_name_or_by_import() -> None:
+    assert find_stream("lookalike") == STREAM
+    assert find_stream("rover_cl_envs.streams:lookalike") == STREAM
+    for name, message in (
+        ("lokalike", "lookalike"),
+        ("no.such.module:x", "cannot be imported"),
+        ("rover_cl_envs.streams:NOMINAL", "expected a rover_cl_envs.Stream"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            find_stream(name)
+
+
+def test_a_list_of_specs_splits_at_the_commas_between_them() -> None:
+    assert split_list("finetune,replay:weight=0.1,capacity=9,ewc+replay") == [
+        "finetune",
+        "replay:weight=0.1,capacity=9",
+        "ewc+replay",
+    ]
+    assert split_spec("a:x=1,y=2+b") == [("a", {"x": "1", "y": "2"}), ("b", {})]
+
+
+def test_text_becomes_the_type_of_the_field() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        count: int = 1
+        share: float = 0.5
+        on: bool = False
+
+    assert build_config(Config, "x", {"count": "3", "share": "1e-2", "on": "true"}) == Config(
+        count=3, share=0.01, on=True
+    )

@@ -1,0 +1,164 @@
+"""Micro runs: what is learned does not matter here, only that every number is where it belongs."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rover_cl.configuration import RunConfig, read_config
+from rover_cl.experiment import Progress, derived_seed, run
+from rover_cl.records import Finished, RunFolder
+
+
+def micro(**values: Any) -> RunConfig:
+    settings: dict[str, Any] = {
+        "stream": "lookalike",
+        "algorithm": "ppo:n_steps=8,batch_size=64,n_epochs=1",
+        "steps_per_segment": 256,
+        "num_envs": 8,
+        "eval_episodes": 3,
+        "evals_per_segment": 2,
+    }
+    return RunConfig(**{**settings, **values})
+
+
+def test_the_scores_of_a_run_are_where_they_belong(tmp_path: Path) -> None:
+    events: list[Progress] = []
+    finished = run(micro(method="finetune"), tmp_path, events.append)
+    scores = finished.scores
+    assert finished.complete
+    assert scores.segment.tolist() == [-1, 0, 0, 1, 1, 2, 2]
+    assert scores.steps.tolist() == [0, 128, 256, 384, 512, 640, 768]
+    assert scores.success.shape == scores.returns.shape == (7, 2, 3)
+    assert scores.task_of_segment.tolist() == [0, 1, 0]
+    assert finished.cost.env_steps == 768
+    assert finished.cost.evaluation_steps > 0
+    assert finished.cost.method_bytes == 0
+    assert 0 < finished.cost.simulator_s < finished.cost.training_s
+    assert events[-1].share == 1.0
+    shares = [event.share for event in events]
+    assert shares == sorted(shares)
+
+
+class _Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("method", ["replay:capacity=32+ewc:samples=32", "scratch", "joint"])
+def test_a_run_killed_between_and_within_segments_ends_as_if_never_stopped(
+    tmp_path: Path, method: str
+) -> None:
+    config = micro(method=method)
+    run(config, tmp_path / "whole")
+
+    for stop in (1, 2):
+
+        def kill(progress: Progress, stop: int = stop) -> None:
+            if progress.share > stop / 3 + 0.1:
+                raise _Killed
+
+        with pytest.raises(_Killed):
+            run(config, tmp_path / "stopped", kill)
+        finished = RunFolder(tmp_path / "stopped").finished()
+        assert finished is not None and finished.segments == stop
+    run(config, tmp_path / "stopped")
+    whole, stopped = (tmp_path / name / "scores.npz" for name in ("whole", "stopped"))
+    assert whole.read_bytes() == stopped.read_bytes()
+
+
+def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
+    first = run(micro(), tmp_path)
+    stamp = (tmp_path / "scores.npz").stat().st_mtime_ns
+    again = run(micro(), tmp_path)
+    assert (tmp_path / "scores.npz").stat().st_mtime_ns == stamp
+    assert again.costs == first.costs
+
+
+def test_another_configuration_is_refused(tmp_path: Path) -> None:
+    run(micro(), tmp_path)
+    with pytest.raises(ValueError, match=r"config\.seed is 0 there and 1 here"):
+        run(micro(seed=1), tmp_path)
+
+
+def test_methods_that_do_not_learn_stand_still(tmp_path: Path) -> None:
+    random = run(micro(method="random"), tmp_path / "random")
+    frozen = run(micro(method="frozen"), tmp_path / "frozen")
+    finetune = run(micro(method="finetune"), tmp_path / "finetune")
+    assert random.cost.env_steps == 0
+    assert frozen.cost.env_steps == 256
+    assert (random.scores.returns == random.scores.returns[0]).all()
+    assert random.scores.steps.tolist() == [0, 256, 512, 768]
+    after = _after_segment(frozen)
+    assert (after == after[0]).all()
+    np.testing.assert_array_equal(after[0], _after_segment(finetune)[0])
+
+
+def _after_segment(finished: Finished) -> np.ndarray[Any, Any]:
+    scores = finished.scores
+    return np.array([scores.returns[scores.segment == s][-1] for s in range(scores.num_segments)])
+
+
+def test_scratch_examines_each_task_with_its_own_agent(tmp_path: Path) -> None:
+    finished = run(micro(method="scratch"), tmp_path)
+    returns = _after_segment(finished)
+    np.testing.assert_array_equal(
+        returns[0][0], returns[1][0]
+    )  # task 0 keeps its agent while task 1 is learned
+    np.testing.assert_array_equal(returns[1][1], returns[2][1])
+    assert not np.array_equal(returns[1][0], returns[2][0])  # the second visit has a new agent
+    assert (RunFolder(tmp_path).checkpoint(1)).exists()
+
+
+def test_methods_start_alike_and_are_examined_alike(tmp_path: Path) -> None:
+    finetune = run(micro(method="finetune"), tmp_path / "a")
+    replay = run(micro(method="replay:capacity=32"), tmp_path / "b")
+    first = finetune.scores.segment <= 0
+    np.testing.assert_array_equal(finetune.scores.returns[first], replay.scores.returns[first])
+    assert not np.array_equal(finetune.scores.returns[-1], replay.scores.returns[-1])
+    assert replay.cost.method_bytes > 0
+
+
+def test_discrete_actions_run(tmp_path: Path) -> None:
+    algorithm = "dqn:buffer_size=512,learning_starts=16,batch_size=16"
+    assert run(micro(algorithm=algorithm, first_segments=1), tmp_path).complete
+
+
+def test_an_expert_learns_one_segment_and_is_examined_on_all_tasks(tmp_path: Path) -> None:
+    finished = run(micro(method="scratch", only_segment=1), tmp_path)
+    assert finished.scores.task_of_segment.tolist() == [1]
+    assert finished.scores.success.shape[1] == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"stream": "lokalike"}, "unknown stream 'lokalike'.*lookalike"),
+        ({"method": "rplay"}, "unknown method"),
+        ({"algorithm": "pppo"}, "unknown algorithm"),
+        ({"seed": -1}, "seed is -1, expected an integer from 0 to 999999"),
+        ({"steps_per_segment": 0}, "steps_per_segment is 0"),
+        ({"num_envs": 0}, "num_envs is 0"),
+        ({"eval_episodes": 0}, "eval_episodes is 0"),
+        ({"first_segments": 4}, "first_segments is 4, expected an integer from 1 to 3"),
+    ],
+)
+def test_a_bad_configuration_is_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        micro(**values)
+
+
+def test_a_configuration_is_read_back_from_its_description() -> None:
+    config = micro(shuffle=True, seed=5)
+    assert read_config(config.describe()) == config
+    with pytest.raises(ValueError, match=r"config\.json"):
+        read_config({"config": {"stream": "lookalike", "seed": "five"}})
+
+
+def test_shuffled_orders_are_the_same_for_every_method() -> None:
+    orders = {m: micro(method=m, shuffle=True, seed=3).build_stream().segments for m in ("ewc", "replay")}
+    assert orders["ewc"] == orders["replay"]
+
+
+def test_seeds_of_neighbours_differ() -> None:
+    assert len({derived_seed(seed, segment) for seed in range(50) for segment in range(20)}) == 1000

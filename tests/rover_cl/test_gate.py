@@ -1,0 +1,48 @@
+import numpy as np
+
+from rover_cl.configuration import RunConfig
+from rover_cl.gate import Evidence, gate_configs, judge, verdict
+from rover_cl_envs.streams import gravity, lookalike
+
+GOOD = Evidence(
+    experts=np.array([[0.8, 0.2], [0.1, 0.5]]),
+    joint=np.array([0.75, 0.5]),
+    finetune=np.array([0.8, 0.45]),
+    random=np.array([0.0, 0.05]),
+)
+
+
+def test_every_criterion_by_hand() -> None:
+    figures = [(round(c.figure, 4), c.limit, c.passed) for c in judge(lookalike(), GOOD)]
+    assert figures == [
+        (0.4, 0.3, False),  # expert 0 on task 1: 0.2 of 0.5
+        (0.125, 0.3, True),  # expert 1 on task 0: 0.1 of 0.8
+        (0.9375, 0.9, True),
+        (1.0, 0.9, True),
+        (1.0, 0.8, True),
+        (0.9, 0.8, True),
+        (0.05, 0.1, True),
+    ]
+
+
+def test_the_verdict_shows_the_matrix_and_fails_as_a_whole() -> None:
+    text = verdict(lookalike(), GOOD, judge(lookalike(), GOOD))
+    first, second = (task.name for task in lookalike().tasks)
+    assert f"FAIL  expert of {first} on {second}, share of its expert: 0.40 <= 0.30" in text
+    assert text.endswith("lookalike: FAIL")
+    assert f"expert of {second}" in text
+
+
+def test_a_stream_without_conflicts_is_called_a_control() -> None:
+    three = Evidence(
+        experts=np.full((3, 3), 0.8), joint=np.full(3, 0.8), finetune=np.full(3, 0.8), random=np.zeros(3)
+    )
+    text = verdict(gravity(), three, judge(gravity(), three))
+    assert "control" in text
+    assert text.endswith("gravity: PASS")
+
+
+def test_a_revisited_task_has_one_expert() -> None:
+    kinds = gate_configs(RunConfig(stream="lookalike"), [0, 1])
+    assert sorted(kinds) == ["expert-0", "expert-1", "finetune", "joint", "random"]
+    assert [config.only_segment for config in kinds["expert-1"]] == [1, 1]
