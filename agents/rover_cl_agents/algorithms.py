@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from stable_baselines3 import DQN, PPO, SAC
+from stable_baselines3.common.utils import LinearSchedule
 from torch import nn
 
 from rover_cl_agents.vec_env import Env, as_vec_env
@@ -35,8 +36,10 @@ class PPOConfig:
     rollout."""
     n_epochs: int = 8
     """Passes over each rollout, >= 1."""
-    learning_rate: float = 7e-4
-    """Of Adam, > 0."""
+    learning_rate: float = 1e-3
+    """Of Adam at a task's start, > 0."""
+    final_learning_rate: float = 1e-4
+    """Of Adam at a task's end, > 0; it falls in a straight line over the task's steps."""
     gamma: float = 0.98
     """Discount per step, in [0, 1]."""
     gae_lambda: float = 0.95
@@ -57,6 +60,7 @@ class PPOConfig:
     def __post_init__(self) -> None:
         big = float("inf")
         _check(self, n_steps=(1, big), batch_size=(2, big), n_epochs=(1, big), learning_rate=(1e-12, 1.0))
+        _check(self, final_learning_rate=(1e-12, 1.0))
         _check(self, gamma=(0, 1), gae_lambda=(0, 1), clip_range=(1e-12, big), ent_coef=(0, big))
         _check(self, vf_coef=(0, big), max_grad_norm=(1e-12, big), log_std_init=(-20, 2))
         _check_net(self.net)
@@ -78,7 +82,7 @@ class PPOConfig:
             n_steps=self.n_steps,
             batch_size=self.minibatch(vec_env.num_envs),
             n_epochs=self.n_epochs,
-            learning_rate=self.learning_rate,
+            learning_rate=LinearSchedule(self.learning_rate, self.final_learning_rate, 1.0),
             gamma=self.gamma,
             gae_lambda=self.gae_lambda,
             clip_range=self.clip_range,

@@ -10,7 +10,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import DictReplayBuffer, DictRolloutBuffer, ReplayBuffer, RolloutBuffer
 from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
-from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule
+from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, LinearSchedule
 
 from rover_cl_agents.vec_env import Env, as_vec_env
 
@@ -74,6 +74,8 @@ def _write(value: Any) -> Any:
         return _write(value.value_schedule)
     if isinstance(value, ConstantSchedule):
         return float(value.val)
+    if isinstance(value, LinearSchedule):
+        return {"linear": [value.start, value.end, value.end_fraction]}
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             raise TypeError("only names can be keys in JSON")
@@ -97,6 +99,8 @@ def _read(value: Any) -> Any:
     """Turn JSON back into a setting."""
     if isinstance(value, dict) and set(value) == {"stable_baselines3"}:
         return CLASSES[value["stable_baselines3"]]
+    if isinstance(value, dict) and set(value) == {"linear"}:
+        return LinearSchedule(*map(float, value["linear"]))
     if isinstance(value, dict) and set(value) == {"torch"}:
         home, _, name = str(value["torch"]).partition(".")
         if home not in ("nn", "optim"):

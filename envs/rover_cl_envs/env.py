@@ -40,7 +40,7 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
 
     ## Rewards
     The sum of named terms (`reward_terms`): progress 0.1 per 0.25 m gained on the rewarded target; time
-    -0.02; slip -0.05 per unit above 0.4; reverse -0.03 at full drive backward; end +5 target reached,
+    -0.02; slip -0.05 per unit above 0.4; reverse -0.02 at full drive backward; end +5 target reached,
     -4 embedded, -5 tipped, -3 rock hit, -1.5 wrong target touched.
 
     ## Starting state

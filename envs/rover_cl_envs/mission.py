@@ -69,7 +69,7 @@ class Mission:
     """reward per unit of slip above `slip_free`"""
     slip_free: float = 0.4
     """slip that costs nothing"""
-    reverse: float = -0.03
+    reverse: float = -0.02
     """reward of a step of full drive backward: the navigation cameras look ahead"""
     goal: float = 5.0
     """reward for reaching the rewarded target"""

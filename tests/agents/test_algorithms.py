@@ -21,7 +21,7 @@ def test_configs_build_their_algorithms(bandit: Any) -> None:
         128,
         128,
     ]
-    assert ppo.policy.log_std.tolist() == pytest.approx([-0.3, -0.3])
+    assert ppo.policy.log_std.tolist() == pytest.approx([PPOConfig().log_std_init] * 2)
     assert isinstance(SACConfig().build(bandit(0, 4), 3), SAC)
     assert isinstance(DQNConfig().build(bandit(0, 4, discrete=True), 3), DQN)
 

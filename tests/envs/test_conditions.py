@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import math
+from dataclasses import FrozenInstanceError, fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rover_cl_envs import dynamics
+from rover_cl_envs.conditions import RANGES, WHEELS, Conditions
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> Conditions:
+    """Any valid conditions."""
+    scalars = {name: draw(st.floats(*bounds)) for name, bounds in RANGES.items()}
+    health = draw(st.tuples(*[st.floats(0, 1)] * len(WHEELS)))
+    return Conditions(wheel_health=health, **scalars)
+
+
+def changed(name: str, value: float) -> Conditions:
+    only: dict[str, Any] = {name: value}
+    return Conditions(**only)
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_ends_of_a_range_are_valid_and_what_lies_beyond_is_named(name: str) -> None:
+    low, high = RANGES[name]
+    for value in (low, high):
+        assert getattr(changed(name, value), name) == value
+    for value in (math.nextafter(low, -math.inf), math.nextafter(high, math.inf), math.nan, math.inf):
+        with pytest.raises(ValueError) as refused:
+            changed(name, value)
+        for part in (f"Conditions.{name}", str(value), str(low), str(high)):
+            assert part in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "health", [(1.0,) * 5, (1.0,) * 7, (1, 1, 1, 1, 1, 1.1), (1, 1, -0.1, 1, 1, 1), (math.nan,) * 6]
+)
+def test_wrong_wheel_health_is_named(health: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match=r"Conditions.wheel_health is .*6 numbers from 0 to 1 .*right front"):
+        Conditions(wheel_health=health)
+
+
+def test_frozen_and_equal_by_value() -> None:
+    assert Conditions() == Conditions() and hash(Conditions()) == hash(Conditions())
+    with pytest.raises(FrozenInstanceError):
+        Conditions().gravity = 1.0  # type: ignore[misc]
+
+
+def test_array_is_laid_out_as_the_kernel_reads_it() -> None:
+    for column, name in enumerate(RANGES):
+        value = RANGES[name][0] if getattr(Conditions(), name) != RANGES[name][0] else RANGES[name][1]
+        moved = np.flatnonzero(changed(name, value).to_array() != Conditions().to_array())
+        assert list(moved) == [column]
+    assert list(RANGES)[dynamics.GRAVITY] == "gravity"
+    assert list(RANGES)[dynamics.BIAS] == "steering_bias"
+    assert list(RANGES)[dynamics.TARGET_B] == "target_b"
+    assert len(RANGES) == dynamics.HEALTH
+    array = Conditions(wheel_health=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0)).to_array()
+    np.testing.assert_allclose(array[dynamics.HEALTH :], [0, 0.2, 0.4, 0.6, 0.8, 1])
+    assert array.dtype == np.float32
+
+
+@given(one=worlds(), other=worlds(), weight=st.floats(0, 1))
+def test_mixing_stays_in_range_and_between(one: Conditions, other: Conditions, weight: float) -> None:
+    mixed = one.mixed_with(other, weight)  # would raise out of range
+    for field in fields(Conditions):
+        for a, b, m in zip(
+            np.atleast_1d(getattr(one, field.name)),
+            np.atleast_1d(getattr(other, field.name)),
+            np.atleast_1d(getattr(mixed, field.name)),
+            strict=True,
+        ):
+            assert min(a, b) - 1e-9 <= m <= max(a, b) + 1e-9
+
+
+@given(one=worlds(), other=worlds())
+def test_mixing_begins_at_one_end_and_ends_at_the_other(one: Conditions, other: Conditions) -> None:
+    assert one.mixed_with(other, 0) is one
+    assert one.mixed_with(other, 1) is other
+
+
+def test_mixing_moves_in_proportion() -> None:
+    far = replace(Conditions(), gravity=9.72, wheel_health=(0, 1, 1, 1, 1, 1))
+    mixed = replace(Conditions(), gravity=3.72).mixed_with(far, 0.25)
+    assert mixed.gravity == pytest.approx(5.22)
+    assert mixed.wheel_health == pytest.approx((0.75, 1, 1, 1, 1, 1))
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1.1, math.nan])
+def test_wrong_weight_is_named(weight: float) -> None:
+    with pytest.raises(ValueError, match=r"weight is .* from 0 to 1"):
+        Conditions().mixed_with(Conditions(), weight)

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import math
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rover_cl_envs import mission as module
+from rover_cl_envs.conditions import Conditions
+from rover_cl_envs.dynamics import STEP_LENGTH
+from rover_cl_envs.env import MarsRoverEnv
+from rover_cl_envs.mission import CLEAR, OUTCOMES, REWARD_TERMS, Mission
+from rover_cl_envs.rovers import MER
+
+EASY: dict[str, Any] = {"relief": 0.0, "patch_cover": 0.0, "outcrop_cover": 0.0, "rock_abundance": 0.0}
+
+
+def world(**changes: Any) -> Conditions:
+    return Conditions(**{**EASY, **changes})
+
+
+def distance(env: MarsRoverEnv, target: int) -> float:
+    scene = env.scene()
+    return math.dist(scene.pose[:2], scene.targets[target])
+
+
+def towards(env: MarsRoverEnv, target: int) -> tuple[float, float]:
+    """Drive and steer of a rover that turns to the target and goes there."""
+    scene = env.scene()
+    (x, y, yaw), (tx, ty) = scene.pose, scene.targets[target]
+    off = (math.atan2(ty - y, tx - x) - yaw + math.pi) % (2 * math.pi) - math.pi
+    return (1.0 if abs(off) < 0.5 else 0.0), max(-1.0, min(1.0, 2 * off))
+
+
+def drive_to(env: MarsRoverEnv, target: int, seed: int) -> tuple[float, str]:
+    """Reward of the last step and the outcome of an episode that goes for that target."""
+    env.reset(seed=seed)
+    for _ in range(400):
+        _, reward, terminated, truncated, _ = env.step(towards(env, target))
+        if terminated or truncated:
+            break
+    return reward, env.outcome
+
+
+@pytest.mark.parametrize("action_type", ["continuous", "discrete"])
+def test_terms_add_up_to_the_reward(action_type: str) -> None:
+    soft = Conditions(ground_fluffiness=0.85)
+    env = MarsRoverEnv(num_maps=2, action_type=action_type, conditions=soft, max_episode_steps=30)
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    seen = set()
+    for _ in range(400):
+        _, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+        terms = env.reward_terms()
+        assert tuple(terms) == REWARD_TERMS
+        assert reward == pytest.approx(sum(terms.values()), abs=1e-6)
+        seen |= {name for name, value in terms.items() if value}
+        if terminated or truncated:
+            env.reset()
+    assert seen == set(REWARD_TERMS)
+
+
+def test_terms_of_a_step_by_hand() -> None:
+    mission = Mission(progress=0.7, time=-0.3, slip=-2.0, slip_free=0.1, reverse=-0.5)
+    env = MarsRoverEnv(num_maps=1, conditions=world(ground_fluffiness=2 / 3), mission=mission)
+    env.reset(seed=1)
+    for ahead in (1.0, 0.6, -0.4, -0.8, -1.0):
+        before = distance(env, 0)
+        observation, reward, _, _, _ = env.step([ahead, 0.2])
+        terms = env.reward_terms()
+        worst = max(env.scene().slip)
+        assert worst > 0.15
+        assert terms["progress"] == pytest.approx(0.7 * (before - distance(env, 0)) / STEP_LENGTH, abs=1e-4)
+        assert terms["slip"] == pytest.approx(-2.0 * (worst - 0.1), abs=1e-5)
+        assert terms["reverse"] == pytest.approx(-0.5 * max(-observation[16:18].mean(), 0))
+        assert terms["time"] == pytest.approx(-0.3) and terms["end"] == 0
+        assert reward == pytest.approx(sum(terms.values()))
+
+
+def test_standing_still_costs_time_only() -> None:
+    env = MarsRoverEnv(num_maps=1, conditions=world())
+    env.reset(seed=0)
+    assert env.step([0.0, 0.0])[1] == pytest.approx(Mission().time)
+
+
+def test_progress_of_an_episode_is_the_way_it_came_nearer() -> None:
+    env = MarsRoverEnv(num_maps=1, conditions=world(), mission=Mission(progress=1.0))
+    env.reset(seed=2)
+    start, total = distance(env, 0), 0.0
+    for _ in range(15):
+        env.step(towards(env, 0))
+        total += env.reward_terms()["progress"]
+    assert total * STEP_LENGTH == pytest.approx(start - distance(env, 0), abs=1e-3)
+    assert total > 5
+
+
+@pytest.mark.parametrize("rewarded", [0, 1])
+@pytest.mark.parametrize("goal", [0, 1])
+def test_reaching_a_target_ends_the_episode(rewarded: int, goal: int) -> None:
+    env = MarsRoverEnv(num_maps=1, conditions=world(target_b=float(rewarded)), max_episode_steps=400)
+    for seed in range(4):
+        _, outcome = drive_to(env, goal, seed)
+        # The other target may stand in the way.
+        if distance(env, 1 - goal) < Mission().reach:
+            continue
+        assert outcome == ("success" if goal == rewarded else "wrong_target")
+        assert distance(env, goal) < Mission().reach
+        expected = Mission().goal if goal == rewarded else Mission().wrong_target
+        assert env.reward_terms()["end"] == pytest.approx(expected)
+        return
+    pytest.fail("the other target stood in every way")
+
+
+def test_success_pays_and_every_other_end_costs() -> None:
+    mission = Mission()
+    assert mission.goal > 0
+    assert max(mission.embedded, mission.tipped, mission.rock, mission.wrong_target, mission.time) < 0
+
+
+def test_embedding_and_tipping_end_the_episode() -> None:
+    drift = MarsRoverEnv(num_maps=1, conditions=world(ground_fluffiness=1.0))
+    drift.reset(seed=0)
+    steps = [drift.step([1.0, 0.0]) for _ in range(module.STUCK_STEPS)]
+    assert [s[2] for s in steps] == [False] * (module.STUCK_STEPS - 1) + [True]
+    assert (drift.outcome, drift.reward_terms()["end"]) == ("embedded", Mission().embedded)
+    steep = MarsRoverEnv(num_maps=1, conditions=world(slope_east=1.0, slope_north=1.0))
+    steep.reset(seed=0)
+    assert steep.step([0.0, 0.0])[2]
+    assert (steep.outcome, steep.reward_terms()["end"]) == ("tipped", Mission().tipped)
+
+
+def test_a_rock_higher_than_the_wheels_climb_ends_the_episode() -> None:
+    env = MarsRoverEnv(num_maps=2, conditions=world(rock_abundance=0.1), max_episode_steps=60)
+    hits = 0
+    for seed in range(30):
+        env.reset(seed=seed)
+        while not any(env.step([1.0, 0.0])[2:4]):
+            assert tallest_under_wheels(env) <= MER.obstacle
+        if env.outcome == "rock":
+            hits += 1
+            assert tallest_under_wheels(env) > MER.obstacle
+            assert env.reward_terms()["end"] == pytest.approx(Mission().rock)
+    assert hits >= 3
+
+
+def tallest_under_wheels(env: MarsRoverEnv) -> float:
+    scene = env.scene()
+    x, y, yaw = scene.pose
+    turn = np.array([[math.cos(yaw), math.sin(yaw)], [-math.sin(yaw), math.cos(yaw)]])
+    places = scene.wheels @ turn + (x, y)
+    columns, rows = np.floor(places / scene.cell).astype(int).T % len(scene.rocks)
+    return float(scene.rocks[rows, columns].max())
+
+
+def test_start_is_as_the_mission_says() -> None:
+    mission = Mission(near=5.0, far=9.0, apart=3.0)
+    env = MarsRoverEnv(num_maps=4, mission=mission)
+    headings = []
+    for seed in range(200):
+        env.reset(seed=seed)
+        scene = env.scene()
+        headings.append(scene.pose[2])
+        assert mission.near - 1e-3 <= distance(env, 0) <= mission.far + 1e-3
+        assert mission.near - 1e-3 <= distance(env, 1) <= mission.far + 1e-3
+        assert math.dist(*scene.targets) >= mission.apart - 1e-3
+        for x, y in (scene.pose[:2], *scene.targets):
+            columns = (np.floor((x + CLEAR * np.array([-1, 0, 1])) / scene.cell).astype(int)) % 256
+            rows = (np.floor((y + CLEAR * np.array([-1, 0, 1])) / scene.cell).astype(int)) % 256
+            around = np.ix_(rows, columns)
+            assert not scene.sand[around].any() and not scene.rocks[around].any()
+        assert scene.slip == (0, 0) and scene.step == 0 and scene.outcome == "running"
+    assert np.abs(np.mean(np.exp(1j * np.array(headings)))) < 0.2
+
+
+def test_target_is_drawn_with_its_probability() -> None:
+    env = MarsRoverEnv(num_maps=1, conditions=world(target_b=0.3))
+    env.reset(seed=0)
+    rewarded = []
+    for _ in range(400):
+        env.reset()
+        rewarded.append(env.scene().rewarded)
+    assert np.mean(rewarded) == pytest.approx(0.3, abs=0.08)
+
+
+def test_time_limit_truncates() -> None:
+    env = MarsRoverEnv(num_maps=1, conditions=world(), max_episode_steps=5)
+    env.reset(seed=0)
+    ends = [env.step([0.0, 0.0])[2:4] for _ in range(5)]
+    assert ends == [(False, False)] * 4 + [(False, True)]
+    assert env.outcome == "time_limit" and env.reward_terms()["end"] == 0
+
+
+def test_every_outcome_has_its_code() -> None:
+    for code, name in enumerate(OUTCOMES):
+        assert getattr(module, name.upper()) == code
+
+
+def test_array_is_laid_out_as_the_kernel_reads_it() -> None:
+    other = {"embedded": "EMBED", "tipped": "TIP", "rock": "HIT", "wrong_target": "WRONG"}
+    values = Mission().to_array()
+    assert len(values) == len(fields(Mission))
+    for column, field in enumerate(fields(Mission)):
+        assert getattr(module, other.get(field.name, field.name.upper())) == column
+        assert values[column] == pytest.approx(getattr(Mission(), field.name))
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"goal": math.inf}, "goal is inf, expected a finite number"),
+        ({"time": math.nan}, "time is nan"),
+        ({"reach": 7.0}, "0 < reach < near <= far"),
+        ({"near": 20.0}, "0 < reach < near <= far"),
+        ({"reach": 0.0}, "0 < reach < near <= far"),
+    ],
+    ids=str,
+)
+def test_wrong_missions_are_named(changes: dict[str, float], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        replace(Mission(), **changes)

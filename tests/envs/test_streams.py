@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rover_cl_envs.conditions import WHEELS, Conditions
+from rover_cl_envs.drift import Drift
+from rover_cl_envs.streams import STREAMS, Segment, Stream, Task, abrupt, dead, get_stream
+
+A, B, C = (
+    Task(name=name, conditions=Conditions(gravity=g)) for name, g in (("a", 2.0), ("b", 4.0), ("c", 8.0))
+)
+
+
+def three() -> Stream:
+    return abrupt("three", "a test", (A, B, C), (0, 2, 1, 0), conflicts=((0, 2), (1, 2))).with_steps(10)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_every_shipped_stream_is_sound(name: str) -> None:
+    stream = get_stream(name)
+    assert stream.name == name and stream.description
+    assert len(stream.tasks) >= 2
+    assert {s.task for s in stream.segments} == set(range(len(stream.tasks)))
+    assert len({t.conditions for t in stream.tasks}) == len(stream.tasks)
+    for a, b in stream.conflicts:
+        assert a != b and {a, b} <= set(range(len(stream.tasks)))
+    for segment in stream.segments:
+        assert segment.drift.at(segment.steps) == stream.tasks[segment.task].conditions
+    assert stream.total_steps == sum(s.steps for s in stream.segments)
+    assert stream == get_stream(name)
+
+
+def test_unknown_stream_names_the_nearest() -> None:
+    with pytest.raises(
+        ValueError, match=r"unknown stream 'look-alike'.*Did you mean 'lookalike'.*target-swap"
+    ):
+        get_stream("look-alike")
+
+
+def test_dead_wheels_are_those_named() -> None:
+    health = dead(WHEELS.index("right front"), WHEELS.index("left rear"))
+    assert [w for w, h in zip(WHEELS, health, strict=True) if h == 0] == ["left rear", "right front"]
+    assert dead() == (1.0,) * 6
+
+
+@given(step=st.integers(0, 100))
+def test_locate_finds_the_segment(step: int) -> None:
+    stream = three()
+    index, since = stream.locate(step)
+    assert index == min(step // 10, 3)
+    assert 10 * index + since == step
+    assert stream.at(step) == stream.tasks[stream.segments[index].task].conditions
+
+
+def test_with_steps_scales_drifts_along() -> None:
+    drift = Drift(kind="linear", start=A.conditions, end=B.conditions, period=60)
+    stream = Stream(
+        name="s", description="", tasks=(A, B), segments=(Segment(task=1, drift=drift, steps=100),)
+    )
+    short = stream.with_steps(10)
+    assert short.total_steps == 10 and short.segments[0].drift.period == 6
+    assert short.at(3).gravity == pytest.approx(stream.at(30).gravity)
+    assert stream.with_steps(1).segments[0].drift.period == 1
+
+
+def test_first_keeps_the_tasks_that_are_trained() -> None:
+    first = three().first(2)
+    assert [t.name for t in first.tasks] == ["a", "c"]
+    assert [s.task for s in first.segments] == [0, 1]
+    assert first.conflicts == ((0, 1),)
+    assert three().first(4) == three()
+    assert first.total_steps == 20
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_first_of_too_many_is_refused(count: int) -> None:
+    with pytest.raises(ValueError, match=f"count is {count}, expected an integer from 1 to 4"):
+        three().first(count)
+
+
+def test_shuffled_is_the_same_stretches_in_another_order() -> None:
+    stream = get_stream("mars6")
+    orders = {stream.shuffled(seed).segments for seed in range(8)}
+    assert len(orders) > 4
+    for order in orders:
+        assert sorted(s.task for s in order) == sorted(s.task for s in stream.segments)
+    assert stream.shuffled(3) == stream.shuffled(3)
+    assert stream.shuffled(3).tasks == stream.tasks
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"segments": ()}, "'three' has no segment"),
+        ({"tasks": (A, B)}, "Segment.task is 2, expected an index from 0 to 1"),
+        ({"tasks": (A, B, replace(C, name="a"))}, "same name"),
+    ],
+    ids=["no segment", "no such task", "two of a name"],
+)
+def test_unsound_streams_are_refused(changes: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        replace(three(), **changes)
+
+
+def test_empty_segments_and_negative_steps_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"Segment\.steps is 0"):
+        Segment(task=0, drift=Drift.none(Conditions()), steps=0)
+    with pytest.raises(ValueError, match="step is -1"):
+        three().locate(-1)

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rover_cl_envs import terrain
+from rover_cl_envs.terrain import (
+    ABUNDANCE_STEPS,
+    CELL,
+    HEIGHT_OVER_DIAMETER,
+    HURST,
+    MAX_ABUNDANCE,
+    PATCH,
+    RELIEF,
+    ROCK,
+    SIDE,
+    SMALLEST_ROCK,
+    TEXTURE,
+    TerrainBank,
+    rock_density,
+    rock_height,
+    terrain_bank,
+)
+
+MAPS = 6
+AREA = MAPS * (SIDE * CELL) ** 2  # [m^2]
+
+# Rocks larger than D [m] on 100 m^2, by share of the ground covered: Golombek et al. (2003), integrated.
+GOLOMBEK = {
+    0.02: {0.2: 5.3, 0.25: 2.3},
+    0.03: {0.2: 11.4, 0.25: 5.7, 0.5: 0.33},
+    0.05: {0.2: 24.0, 0.25: 13.5, 0.5: 1.36},
+    0.07: {0.2: 36.0, 0.25: 21.0, 0.5: 2.7},
+    0.10: {0.2: 53.0, 0.25: 32.0, 0.5: 5.0},
+}
+
+
+@pytest.fixture(scope="module")
+def bank() -> TerrainBank:
+    return terrain_bank(5, MAPS)
+
+
+def heights_of(codes: NDArray[np.float32], abundance: float) -> NDArray[np.float64]:
+    """Rock heights of a rock layer at that abundance."""
+    stones = np.array([rock_height(code, abundance) for code in codes[codes > 0]])
+    out = np.zeros(codes.shape)
+    out[codes > 0] = stones
+    return out
+
+
+def diameters(bank: TerrainBank, abundance: float) -> NDArray[np.float64]:
+    """Diameter of every rock that shows. A rock's size and mark are its own, so equal cells are one rock."""
+    codes = np.concatenate([np.unique(layer[layer > 0]) for layer in bank.ground[..., ROCK]])
+    stones = np.array([rock_height(code, abundance) for code in codes])
+    return stones[stones > 0] / HEIGHT_OVER_DIAMETER
+
+
+def rise(heights: NDArray[np.float32], lag: int, axis: int) -> NDArray[np.float32]:
+    return heights - np.roll(heights, lag, axis=axis)
+
+
+def test_relief_rises_by_one_over_one_metre(bank: TerrainBank) -> None:
+    for heights in bank.ground[..., RELIEF]:
+        steps = [rise(heights, round(1 / CELL), axis) for axis in (0, 1)]
+        assert np.sqrt(np.mean(np.square(steps))) == pytest.approx(1, abs=1e-3)
+        assert heights.mean() == pytest.approx(0, abs=1e-3)
+
+
+def test_relief_is_self_affine(bank: TerrainBank) -> None:
+    heights = bank.ground[..., RELIEF]
+    metres = np.array([1, 2, 4])
+    spread = [math.sqrt(np.mean(rise(heights, round(m / CELL), 2) ** 2)) for m in metres]
+    slope = np.polyfit(np.log(metres), np.log(spread), 1)[0]
+    assert slope == pytest.approx(HURST, abs=0.15)
+
+
+def test_every_layer_runs_on_over_the_edge(bank: TerrainBank) -> None:
+    for layer in (RELIEF, PATCH, TEXTURE):
+        for axis in (1, 2):
+            steps = np.abs(rise(bank.ground[..., layer], 1, axis))
+            seam = np.take(steps, 0, axis=axis)
+            assert seam.mean() == pytest.approx(steps.mean(), rel=0.25)
+            assert seam.max() <= 1.5 * steps.max()
+
+
+def test_patch_field_is_uniform(bank: TerrainBank) -> None:
+    for field in bank.ground[..., PATCH]:
+        for cover in (0.05, 0.2, 0.5, 0.9):
+            assert (field > 1 - cover).mean() == pytest.approx(cover, abs=1e-4)
+        assert field.min() == 0 and field.max() == 1
+
+
+def test_patches_are_about_as_large_as_they_should_be(bank: TerrainBank) -> None:
+    """The patch field hardly changes over a tenth of a patch and is unrelated two patches away."""
+    field = bank.ground[..., PATCH] - 0.5
+    scale = (field**2).mean()
+
+    def correlation(metres: float) -> float:
+        return float((field * np.roll(field, round(metres / CELL), axis=2)).mean() / scale)
+
+    assert correlation(0.1 * terrain.PATCH_LENGTH) > 0.9
+    assert abs(correlation(2 * terrain.PATCH_LENGTH)) < 0.2
+
+
+def test_texture_has_unit_variance(bank: TerrainBank) -> None:
+    for texture in bank.ground[..., TEXTURE]:
+        assert texture.std() == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("abundance", GOLOMBEK)
+def test_rock_density_is_golombeks(abundance: float) -> None:
+    for diameter, per_100 in GOLOMBEK[abundance].items():
+        assert 100 * rock_density(diameter, abundance) == pytest.approx(per_100, rel=0.05)
+
+
+@pytest.mark.parametrize("abundance", GOLOMBEK)
+def test_rock_counts_are_golombeks_within_poisson_bounds(bank: TerrainBank, abundance: float) -> None:
+    seen = diameters(bank, abundance)
+    for diameter, per_100 in GOLOMBEK[abundance].items():
+        if diameter < SMALLEST_ROCK:
+            continue
+        expected = per_100 * AREA / 100
+        hidden = 1.5 * abundance  # the smaller of two rocks that overlap may not show
+        margin = 4 * math.sqrt(expected) + 0.03 * expected
+        number = np.count_nonzero(seen > diameter)
+        assert expected * (1 - hidden) - margin <= number <= expected + margin
+
+
+def test_thinning_only_takes_rocks_away(bank: TerrainBank) -> None:
+    codes = bank.ground[0, :, :, ROCK]
+    before = np.zeros(codes.shape)
+    for abundance in (0.0, 0.001, 0.01, 0.02, 0.05, MAX_ABUNDANCE):
+        now = heights_of(codes, abundance)
+        assert ((now == before) | (before == 0)).all()
+        assert np.count_nonzero(now) >= np.count_nonzero(before)
+        before = now
+    assert not heights_of(codes, 0.0).any()
+    assert np.count_nonzero(before) == np.count_nonzero(codes)
+
+
+def test_rock_height_reads_the_code() -> None:
+    code = 20 + 0.15  # 0.3 m high, from 20 thousandths on
+    assert rock_height(0.0, MAX_ABUNDANCE) == 0
+    assert rock_height(code, 19 / ABUNDANCE_STEPS) == 0
+    assert rock_height(code, 20 / ABUNDANCE_STEPS) == pytest.approx(0.3)
+    assert rock_height(code, float(np.float32(20 / ABUNDANCE_STEPS))) == pytest.approx(0.3)
+
+
+def test_maps_differ_by_seed_and_number(bank: TerrainBank) -> None:
+    other = terrain_bank(6, 2)
+    maps = [*bank.ground, *other.ground]
+    for i, one in enumerate(maps):
+        for two in maps[:i]:
+            for layer in range(4):
+                assert not np.array_equal(one[..., layer], two[..., layer])
+
+
+def test_a_map_does_not_depend_on_how_many_there_are(bank: TerrainBank) -> None:
+    np.testing.assert_array_equal(terrain_bank(5, 2).ground, bank.ground[:2])
+
+
+def test_bank_is_shared_and_cannot_be_written(bank: TerrainBank) -> None:
+    assert terrain_bank(5, MAPS) is bank
+    assert bank.ground.shape == (MAPS, SIDE, SIDE, 4) and bank.ground.dtype == np.float32
+    with pytest.raises(ValueError, match="read-only"):
+        bank.ground[0, 0, 0, 0] = 1
+
+
+@pytest.mark.parametrize(("seed", "count", "named"), [(-1, 1, "map_seed"), (0, 0, "num_maps")])
+def test_wrong_arguments_are_named(seed: int, count: int, named: str) -> None:
+    with pytest.raises(ValueError, match=f"{named} is {min(seed, count)}, expected"):
+        terrain_bank(seed, count)
