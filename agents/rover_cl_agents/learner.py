@@ -7,22 +7,17 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from rover_cl_agents import checkpoint, recipe, task_switch
-from rover_cl_agents.checkpoint import CheckpointError
-from rover_cl_agents.methods import EWC, Cost, EWCConfig, Method, Replay, ReplayConfig
-from rover_cl_agents.methods.method import State, overrides
+from rover_cl_agents import checkpoint, snapshot, task_switch
+from rover_cl_agents.methods import Cost, Method
+from rover_cl_agents.methods.method import overrides
 from rover_cl_agents.outputs import act
 from rover_cl_agents.step_hooks import StepHooks
 from rover_cl_agents.vec_env import Env, as_vec_env, holds
-
-COUNTERS = ("num_timesteps", "_n_updates", "_n_calls", "_episode_num", "exploration_rate")
-"""Numbers of an algorithm that its next training depends on."""
 
 
 class _RolloutCallback(BaseCallback):
@@ -224,42 +219,16 @@ class ContinualLearner:
         """
         if isinstance(self.algorithm, OffPolicyAlgorithm) and not self.reset_buffer:
             raise ValueError("reset_buffer is False; expected True, as a checkpoint holds no replay buffer.")
-        states = [method.state_dict() for method in self.methods]
-        checkpoint.write(
-            Path(folder).absolute(),
-            {
-                "policy": self._policy_tensors(),
-                "optimizers": {
-                    f"{role}.{name}": tensor
-                    for role, optimizer in task_switch.all_optimizers(self.algorithm).items()
-                    for name, tensor in checkpoint.pack_optimizer(optimizer).items()
-                },
-                "methods": {
-                    f"{index}.{name}": value
-                    for index, state in enumerate(states)
-                    for name, value in state.items()
-                    if isinstance(value, torch.Tensor)
-                },
-            },
-            {
-                "algorithm": recipe.write_recipe(self.algorithm),
-                "spaces": self._spaces(),
-                "tasks": self.tasks,
-                "steps": self.steps,
-                "counters": {name: getattr(self.algorithm, name, 0) for name in COUNTERS},
-                "switch": {
-                    "reset_exploration": self.reset_exploration,
-                    "reset_optimizer": self.reset_optimizer,
-                    "reset_buffer": self.reset_buffer,
-                },
-                "methods": [
-                    {
-                        "name": method.name,
-                        "settings": method.describe(),
-                        "scalars": {n: v for n, v in state.items() if not isinstance(v, torch.Tensor)},
-                    }
-                    for method, state in zip(self.methods, states, strict=True)
-                ],
+        snapshot.write(
+            Path(folder),
+            self.algorithm,
+            self.methods,
+            tasks=self.tasks,
+            steps=self.steps,
+            switch={
+                "reset_exploration": self.reset_exploration,
+                "reset_optimizer": self.reset_optimizer,
+                "reset_buffer": self.reset_buffer,
             },
         )
 
@@ -278,22 +247,16 @@ class ContinualLearner:
             folder: Where `save` wrote.
             env: An environment for it, as for `learn_task`.
             algorithm: Built like the one that was saved; None: built from the checkpoint, if its settings
-                allow. methods: Built like those that were saved; None: built from the checkpoint, if all
-                are this package's.
+                allow.
+            methods: Built like those that were saved; None: built from the checkpoint, if all are this
+                package's.
 
         Raises:
             CheckpointError: if a file is damaged, or the checkpoint doesn't fit what was given.
         """
-        path = Path(folder) / checkpoint.INDEX
         _, index = checkpoint.read(Path(folder))
-        try:
-            if algorithm is None:
-                algorithm = recipe.build(index["algorithm"], env)
-            if methods is None:
-                methods = [_method(entry["name"], entry["settings"]) for entry in index["methods"]]
-            learner = cls(algorithm, methods, **index["switch"])
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise CheckpointError(f"{path}: {_sentence(error)}") from error
+        with snapshot.refusals(Path(folder)):
+            learner = cls(*snapshot.read_parts(index, env, algorithm, methods), **index["switch"])
         learner._enter(env)
         return learner.restore(folder)
 
@@ -303,75 +266,5 @@ class ContinualLearner:
         Raises:
             CheckpointError: if a file is damaged, or was made by a different learner.
         """
-        folder = Path(folder)
-        tensors, index = checkpoint.read(folder)
-        path = folder / checkpoint.INDEX
-        try:
-            self._check(index, path)
-            checkpoint.copy_into(self._policy_tensors(), tensors["policy"], folder / "policy.safetensors")
-            for role, optimizer in task_switch.all_optimizers(self.algorithm).items():
-                own = _under(tensors["optimizers"], role)
-                checkpoint.unpack_optimizer(optimizer, own, folder / "optimizers.safetensors")
-            for position, (method, entry) in enumerate(zip(self.methods, index["methods"], strict=True)):
-                state: State = {**_under(tensors["methods"], str(position)), **entry["scalars"]}
-                method.load_state_dict(state)
-            for name, value in index["counters"].items():
-                if name in COUNTERS and hasattr(self.algorithm, name):
-                    setattr(self.algorithm, name, value)
-            self.tasks, self.steps = [int(task) for task in index["tasks"]], int(index["steps"])
-        except CheckpointError:
-            raise
-        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-            raise CheckpointError(f"{path}: {_sentence(error)}") from error
+        self.tasks, self.steps = snapshot.restore(Path(folder), self.algorithm, self.methods)
         return self
-
-    def _check(self, index: dict[str, Any], path: Path) -> None:
-        """Compare a checkpoint's index with this learner."""
-        pairs: list[tuple[str, Any, Any]] = [
-            ("algorithm", index["algorithm"]["algorithm"], type(self.algorithm).__name__),
-            *((name, index["spaces"][name], mine) for name, mine in self._spaces().items()),
-            ("methods", [entry["name"] for entry in index["methods"]], [m.name for m in self.methods]),
-        ]
-        for what, saved, mine in pairs:
-            if saved != mine:
-                raise CheckpointError(
-                    f"{path}: {what} was {saved}, here it is {mine}; build the learner the same way."
-                )
-        for entry, method in zip(index["methods"], self.methods, strict=True):
-            if entry["settings"] != method.describe():
-                raise CheckpointError(
-                    f"{path}: {method.name} had {entry['settings']}, here {method.describe()}; "
-                    "build it with the same settings."
-                )
-
-    def _policy_tensors(self) -> dict[str, torch.Tensor]:
-        """Give the networks' tensors and SAC's entropy coefficient, themselves and not copies."""
-        tensors = dict(self.algorithm.policy.state_dict())
-        log_ent_coef = getattr(self.algorithm, "log_ent_coef", None)
-        if isinstance(log_ent_coef, torch.Tensor):
-            tensors["log_ent_coef"] = log_ent_coef.detach()
-        return tensors
-
-    def _spaces(self) -> dict[str, str]:
-        return {name: repr(getattr(self.algorithm, name)) for name in ("observation_space", "action_space")}
-
-
-def _under(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    """Pick the tensors named `<prefix>.<name>`, by name."""
-    start = f"{prefix}."
-    return {name[len(start) :]: tensor for name, tensor in tensors.items() if name.startswith(start)}
-
-
-def _method(name: str, settings: dict[str, Any]) -> Method:
-    """Build one of this package's methods."""
-    if name == Replay.name:
-        return Replay(ReplayConfig(**settings))
-    if name == EWC.name:
-        return EWC(EWCConfig(**settings))
-    raise ValueError(f"method {name!r} isn't this package's; build it yourself and give it in methods=.")
-
-
-def _sentence(error: Exception) -> str:
-    """Say in one line what was wrong."""
-    text = f"entry {error} is missing" if isinstance(error, KeyError) else str(error)
-    return " ".join(text.split())

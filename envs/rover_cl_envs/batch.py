@@ -65,6 +65,7 @@ def _step_one(
     obs: Rows,
     final: Rows,
     terms: Rows,
+    rewards: NDArray[np.float64],
     codes: NDArray[np.int8],
 ) -> None:
     """One control step of rover i, with what `options` says of ended episodes."""
@@ -75,6 +76,7 @@ def _step_one(
         _start(i, a, ground, fixed)
         _look(i, a, ground, fixed, ring, cues, obs[i])
         terms[i, :] = 0.0
+        rewards[i] = 0.0
         codes[i] = RUNNING
         return
     s, c, m = state[i], conditions[i], counters[i, MAP]
@@ -83,6 +85,9 @@ def _step_one(
     drive(s, c, rover, wheels, soil[i])
     tallest = settle(s, c, rover, wheels, ground[m], soils, soil[i])
     code = judge(s, mission, rover, tallest, terms[i])
+    rewards[i] = 0.0
+    for k in range(terms.shape[1]):
+        rewards[i] += terms[i, k]
     counters[i, STEP] += 1
     if code == RUNNING and counters[i, STEP] >= limit:
         code = TIME_LIMIT
@@ -108,6 +113,7 @@ def _step_serial(
     obs: Rows,
     final: Rows,
     terms: Rows,
+    rewards: NDArray[np.float64],
     codes: NDArray[np.int8],
 ) -> bool:
     """Step every rover on this thread; returns False, with nothing changed, if an action is not a number."""
@@ -115,7 +121,7 @@ def _step_serial(
         if actions[i, 0] != actions[i, 0] or actions[i, 1] != actions[i, 1]:
             return False
     for i in range(len(actions)):
-        _step_one(i, actions, a, ground, fixed, ring, options, obs, final, terms, codes)
+        _step_one(i, actions, a, ground, fixed, ring, options, obs, final, terms, rewards, codes)
     return True
 
 
@@ -130,6 +136,7 @@ def _step_parallel(
     obs: Rows,
     final: Rows,
     terms: Rows,
+    rewards: NDArray[np.float64],
     codes: NDArray[np.int8],
 ) -> bool:
     """`_step_serial` with the rovers shared out among numba's threads."""
@@ -137,7 +144,7 @@ def _step_parallel(
         if actions[i, 0] != actions[i, 0] or actions[i, 1] != actions[i, 1]:
             return False
     for i in prange(len(actions)):
-        _step_one(i, actions, a, ground, fixed, ring, options, obs, final, terms, codes)
+        _step_one(i, actions, a, ground, fixed, ring, options, obs, final, terms, rewards, codes)
     return True
 
 
@@ -183,6 +190,7 @@ class Batch:
         self.observations = np.zeros((count, SIZE), dtype=np.float32)
         self.final_observations = np.zeros((count, SIZE), dtype=np.float32)
         self.reward_terms = np.zeros((count, len(REWARD_TERMS)), dtype=np.float32)
+        self.rewards = np.zeros(count, dtype=np.float64)
         self.outcomes = np.zeros(count, dtype=np.int8)
         self.ground = bank.ground
         soil = np.zeros((count, 2, WEIGHTS + 4), dtype=np.float64)
@@ -200,7 +208,9 @@ class Batch:
         self.generators[:] = seeded(seed, len(self.generators))
 
     def start(self, mask: NDArray[np.bool_]) -> None:
-        """Begin an episode for each rover of the mask (n,)."""
+        """Begin an episode for each rover of the mask (n,); the others' observations stay."""
+        self.observations = self.observations.copy()
+        self.outcomes = np.where(mask, np.int8(RUNNING), self.outcomes)
         _start_where(
             mask,
             self._arrays,
@@ -212,7 +222,10 @@ class Batch:
         )
 
     def step(self, actions: NDArray[np.float32]) -> None:
-        """Step every rover; results are in `observations`, `reward_terms`, `outcomes`, `final_observations`.
+        """Step every rover.
+
+        The results are in `observations`, `rewards` and `outcomes`, new arrays each time so that nobody need
+        copy them, and in `reward_terms` and `final_observations`, which the next step overwrites.
 
         Args:
             actions: (n, 2) float32, drive and steer, clipped to [-1, 1].
@@ -223,6 +236,9 @@ class Batch:
         if self._parallel:
             numba.set_num_threads(self._threads)
         kernel = _step_parallel if self._parallel else _step_serial
+        count = len(self.state)
+        observations = np.empty((count, SIZE), dtype=np.float32)
+        rewards, outcomes = np.empty(count), np.empty(count, dtype=np.int8)
         sound = kernel(
             actions,
             self._arrays,
@@ -230,12 +246,14 @@ class Batch:
             self._fixed,
             self._ring,
             self._options,
-            self.observations,
+            observations,
             self.final_observations,
             self.reward_terms,
-            self.outcomes,
+            rewards,
+            outcomes,
         )
         if not sound:
             raise ValueError(
                 "action holds NaN, expected drive and steer from -1 to 1; the rovers have not moved."
             )
+        self.observations, self.rewards, self.outcomes = observations, rewards, outcomes

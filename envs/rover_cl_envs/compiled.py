@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _settings: Any = numba.config  # its fields are made at run time
+_njit: Any = numba.njit  # its types know no private option
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Row = NDArray[np.float32]
@@ -69,7 +70,9 @@ def _compile(function: Function, *, parallel: bool) -> Function:
     before, _settings.CACHE_DIR = _settings.CACHE_DIR, str(cache_folder())
     try:
         # The numpy error model leaves out Python's test for a zero divisor, and with it every way to raise.
-        kernel = numba.njit(cache=True, parallel=parallel, error_model="numpy")(function)
+        # Kernels allocate nothing, so that Numba's reference counts are left out of the serial ones: counting
+        # every row that is looked at took two fifths of a step. The loop of a parallel one needs them.
+        kernel = _njit(cache=True, parallel=parallel, error_model="numpy", _nrt=parallel)(function)
     finally:
         _settings.CACHE_DIR = before
     return cast(Function, kernel)

@@ -131,9 +131,8 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
             self._batch.seed(int(self.np_random.integers(2**31)) if seed is None else seed)
         self._started = True
         self._batch.start(_ALL)
-        self._batch.outcomes[0] = RUNNING
         self._track = [self._position()]
-        return self._batch.observations[0].copy(), {"outcome": RUNNING, "success": False}
+        return self._batch.observations[0], {"outcome": RUNNING, "success": False}
 
     def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Drive for one step of 5 s.
@@ -153,13 +152,11 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         b = self._batch
         b.step(self._command)
         code = int(b.outcomes[0])
-        terms = b.reward_terms[0]
-        reward = float(terms.sum(dtype=np.float64))
         if self.render_mode is not None:
             self._track.append(self._position())
         info = {"outcome": code, "success": code == SUCCESS}
         truncated = code == TIME_LIMIT
-        return b.observations[0].copy(), reward, code != RUNNING and not truncated, truncated, info
+        return b.observations[0], float(b.rewards[0]), code != RUNNING and not truncated, truncated, info
 
     def reward_terms(self) -> dict[str, float]:
         """The terms of the last step's reward by name; they add up to it."""

@@ -174,8 +174,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             self._batch.seed(int(self.np_random.integers(2**31)) if seed is None else seed)
         self._started = True
         self._batch.start(mask)
-        self._batch.outcomes[mask] = RUNNING
-        return self._batch.observations.copy(), self._infos()
+        return self._batch.observations, self._infos()
 
     def step(
         self, actions: NDArray[Any]
@@ -204,11 +203,10 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         self._steps += self.num_envs
         truncated = b.outcomes == TIME_LIMIT
         terminated = (b.outcomes != RUNNING) & ~truncated
-        rewards = b.reward_terms.sum(axis=1, dtype=np.float64)
         infos = self._infos()
         if self._mode is AutoresetMode.SAME_STEP:
             self._add_final(infos, terminated | truncated)
-        return b.observations.copy(), rewards, terminated, truncated, infos
+        return b.observations, b.rewards, terminated, truncated, infos
 
     def scene(self, index: int = 0, *, track: Sequence[tuple[float, float]] = (), title: str = "") -> Scene:
         """A picture's worth of values of one rover.
@@ -255,7 +253,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
     def _infos(self) -> dict[str, Any]:
         """How each rover's episode stands."""
         everyone = np.ones(self.num_envs, dtype=np.bool_)
-        outcomes = self._batch.outcomes.copy()
+        outcomes = self._batch.outcomes
         return {
             "outcome": outcomes,
             "_outcome": everyone,

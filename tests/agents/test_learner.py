@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import copy
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import Tensor
 
-from rover_cl_agents import EWC, CheckpointError, ContinualLearner, PPOConfig, Replay
+from rover_cl_agents import EWC, ContinualLearner, PPOConfig, Replay
 from rover_cl_agents.vec_env import as_vec_env
 
 SMALL = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(32, 32))
@@ -163,84 +161,6 @@ def test_errors_say_what_was_expected(bandit: Any) -> None:
     wrong: Any = [Replay]
     with pytest.raises(ValueError, match="expected Method objects"):
         ContinualLearner(learner.algorithm, wrong)
-
-
-@pytest.fixture
-def saved(bandit: Any, tmp_path: Path) -> Path:
-    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), methods())
-    learner.learn_task(bandit(0, 8), total_timesteps=128).save(tmp_path / "checkpoint")
-    return tmp_path / "checkpoint"
-
-
-@pytest.mark.parametrize("name", ["policy", "optimizers", "methods"])
-def test_a_damaged_file_is_named(bandit: Any, saved: Path, name: str) -> None:
-    path = saved / f"{name}.safetensors"
-    data = path.read_bytes()
-    for damaged in (data[: len(data) // 2], data[:-1] + bytes([data[-1] ^ 1]), b""):
-        path.write_bytes(damaged)
-        with pytest.raises(CheckpointError, match=f"{name}.safetensors is damaged"):
-            ContinualLearner.load(saved, bandit(0, 8))
-    path.unlink()
-    with pytest.raises(CheckpointError, match=f"{name}.safetensors can't be read"):
-        ContinualLearner.load(saved, bandit(0, 8))
-
-
-def test_a_damaged_index_is_named(bandit: Any, saved: Path) -> None:
-    path = saved / "learner.json"
-    text = path.read_text()
-    for damaged in (text[: len(text) // 2], "[]", "{}", '{"format": 1, "digests": {}}'):
-        path.write_text(damaged)
-        with pytest.raises(CheckpointError, match=r"learner.json") as caught:
-            ContinualLearner.load(saved, bandit(0, 8))
-        assert "\n" not in str(caught.value)
-    index = json.loads(text)
-    for key in ("algorithm", "methods", "tasks", "counters", "spaces"):
-        path.write_text(json.dumps({k: v for k, v in index.items() if k != key}))
-        with pytest.raises(CheckpointError, match=f"'{key}' is missing"):
-            ContinualLearner.load(saved, bandit(0, 8))
-    shutil.rmtree(saved)
-    with pytest.raises(CheckpointError, match="can't be read"):
-        ContinualLearner.load(saved, bandit(0, 8))
-
-
-def test_a_checkpoint_of_another_learner_is_refused(bandit: Any, saved: Path) -> None:
-    def load(algorithm: Any, remedies: Any) -> None:
-        ContinualLearner.load(saved, bandit(0, 8), algorithm=algorithm, methods=remedies)
-
-    small = SMALL.build(bandit(0, 8), 0)
-    with pytest.raises(CheckpointError, match="algorithm was PPO, here it is A2C"):
-        load(A2C("MlpPolicy", as_vec_env(bandit(0, 8)), device="cpu"), methods())
-    with pytest.raises(CheckpointError, match=r"shape \(32, 4\), here \(16, 4\)"):
-        load(PPOConfig(net=(16, 32)).build(bandit(0, 8), 0), methods())
-    with pytest.raises(CheckpointError, match="lacks tensor"):
-        load(PPOConfig(net=(32, 32, 32)).build(bandit(0, 8), 0), methods())
-    with pytest.raises(CheckpointError, match=r"methods was \['replay', 'ewc'\]"):
-        load(small, [])
-    with pytest.raises(CheckpointError, match=r"'weight': 1.0.*same settings"):
-        load(small, methods(2.0))
-
-
-def test_saving_replaces_a_checkpoint_and_nothing_else(bandit: Any, saved: Path) -> None:
-    learner = ContinualLearner.load(saved, bandit(0, 8))
-    learner.save(saved)
-    assert sorted(path.name for path in saved.parent.iterdir()) == ["checkpoint"]
-    (saved.parent / "thesis").mkdir()
-    (saved.parent / "thesis" / "chapter").touch()
-    with pytest.raises(ValueError, match="is no checkpoint"):
-        learner.save(saved.parent / "thesis")
-
-
-def test_what_json_cannot_hold_is_asked_for(bandit: Any, tmp_path: Path) -> None:
-    def make() -> PPO:
-        env = as_vec_env(bandit(0, 8))
-        return PPO("MlpPolicy", env, learning_rate=lambda _: 1e-3, n_steps=16, batch_size=128, device="cpu")
-
-    learner = ContinualLearner(make()).learn_task(bandit(0, 8), total_timesteps=128)
-    learner.save(tmp_path / "checkpoint")
-    with pytest.raises(CheckpointError, match=r"learning_rate can't be kept.*algorithm="):
-        ContinualLearner.load(tmp_path / "checkpoint", bandit(0, 8))
-    other = ContinualLearner.load(tmp_path / "checkpoint", bandit(0, 8), algorithm=make())
-    assert equal(weights(learner), weights(other))
 
 
 def test_cost_counts_trained_parameters(bandit: Any) -> None:

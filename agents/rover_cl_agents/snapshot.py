@@ -1,0 +1,199 @@
+"""A learner's state on disk: what is written of it, built from it, and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from rover_cl_agents import checkpoint, recipe
+from rover_cl_agents.checkpoint import CheckpointError, Tensors
+from rover_cl_agents.methods import METHODS, Method
+from rover_cl_agents.methods.method import State
+from rover_cl_agents.task_switch import all_optimizers
+from rover_cl_agents.vec_env import Env
+
+COUNTERS = ("num_timesteps", "_n_updates", "_n_calls", "_episode_num", "exploration_rate")
+"""Numbers of an algorithm that its next training depends on."""
+
+
+def write(
+    folder: Path,
+    algorithm: BaseAlgorithm,
+    methods: Sequence[Method],
+    *,
+    tasks: Sequence[int],
+    steps: int,
+    switch: Mapping[str, bool],
+) -> None:
+    """Write a learner's state.
+
+    Args:
+        folder: Where to; an older checkpoint there is replaced in one step.
+        algorithm: With its networks, optimisers and counters.
+        methods: With what they remember.
+        tasks: Those learned, in order.
+        steps: Environment steps over all tasks.
+        switch: What the learner puts back at a task switch, by the names of its arguments.
+
+    Raises:
+        ValueError: if the folder holds something else.
+    """
+    states = [method.state_dict() for method in methods]
+    values = {
+        "algorithm": recipe.write_recipe(algorithm),
+        "spaces": _spaces(algorithm),
+        "tasks": list(tasks),
+        "steps": steps,
+        "counters": {name: getattr(algorithm, name, 0) for name in COUNTERS},
+        "switch": dict(switch),
+        "methods": [
+            {
+                "name": method.name,
+                "settings": method.describe(),
+                "scalars": {n: v for n, v in state.items() if not isinstance(v, torch.Tensor)},
+            }
+            for method, state in zip(methods, states, strict=True)
+        ],
+    }
+    checkpoint.write(folder.absolute(), _tensors(algorithm, states), values)
+
+
+def read_parts(
+    index: Mapping[str, Any],
+    env: Env,
+    algorithm: BaseAlgorithm | None,
+    methods: Sequence[Method] | None,
+) -> tuple[BaseAlgorithm, Sequence[Method]]:
+    """Build what isn't given of a learner, from a checkpoint's index; its state isn't restored yet.
+
+    Args:
+        index: Of the checkpoint.
+        env: An environment for the algorithm.
+        algorithm: Kept if given.
+        methods: Kept if given.
+
+    Raises:
+        ValueError: if the index doesn't say enough to build it; see also `refusals`.
+    """
+    if algorithm is None:
+        algorithm = recipe.build(index["algorithm"], env)
+    if methods is None:
+        methods = [_build_method(entry["name"], entry["settings"]) for entry in index["methods"]]
+    return algorithm, methods
+
+
+def restore(folder: Path, algorithm: BaseAlgorithm, methods: Sequence[Method]) -> tuple[list[int], int]:
+    """Put a checkpoint's state into `algorithm` and `methods`, built like those that were saved.
+
+    Returns:
+        The tasks learned, in order, and the environment steps over all of them.
+
+    Raises:
+        CheckpointError: if a file is damaged, or was made by a different learner.
+    """
+    tensors, index = checkpoint.read(folder)
+    with refusals(folder, RuntimeError):
+        _check(index, algorithm, methods, folder / checkpoint.INDEX)
+        checkpoint.copy_into(_policy_tensors(algorithm), tensors["policy"], folder / "policy.safetensors")
+        for role, optimizer in all_optimizers(algorithm).items():
+            own = _under(tensors["optimizers"], role)
+            checkpoint.unpack_optimizer(optimizer, own, folder / "optimizers.safetensors")
+        for position, (method, entry) in enumerate(zip(methods, index["methods"], strict=True)):
+            state: State = {**_under(tensors["methods"], str(position)), **entry["scalars"]}
+            method.load_state_dict(state)
+        for name, value in index["counters"].items():
+            if name in COUNTERS and hasattr(algorithm, name):
+                setattr(algorithm, name, value)
+        tasks, steps = [int(task) for task in index["tasks"]], int(index["steps"])
+    return tasks, steps
+
+
+@contextmanager
+def refusals(folder: Path, *more: type[Exception]) -> Iterator[None]:
+    """Turn what goes wrong while a checkpoint's index is used into one line that names the file.
+
+    Args:
+        folder: The checkpoint.
+        more: Errors to turn, beside those that a wrong entry causes by itself.
+
+    Raises:
+        CheckpointError: instead of them.
+    """
+    kinds: tuple[type[Exception], ...] = (AttributeError, KeyError, TypeError, ValueError, *more)
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except kinds as error:
+        text = f"entry {error} is missing" if isinstance(error, KeyError) else str(error)
+        raise CheckpointError(f"{folder / checkpoint.INDEX}: {' '.join(text.split())}") from error
+
+
+def _check(index: Mapping[str, Any], algorithm: BaseAlgorithm, methods: Sequence[Method], path: Path) -> None:
+    """Compare a checkpoint's index with the learner it is to be put into."""
+    pairs: list[tuple[str, Any, Any]] = [
+        ("algorithm", index["algorithm"]["algorithm"], type(algorithm).__name__),
+        *((name, index["spaces"][name], mine) for name, mine in _spaces(algorithm).items()),
+        ("methods", [entry["name"] for entry in index["methods"]], [m.name for m in methods]),
+    ]
+    for what, saved, mine in pairs:
+        if saved != mine:
+            raise CheckpointError(
+                f"{path}: {what} was {saved}, here it is {mine}; build the learner the same way."
+            )
+    for entry, method in zip(index["methods"], methods, strict=True):
+        if entry["settings"] != method.describe():
+            raise CheckpointError(
+                f"{path}: {method.name} had {entry['settings']}, here {method.describe()}; "
+                "build it with the same settings."
+            )
+
+
+def _tensors(algorithm: BaseAlgorithm, states: Sequence[State]) -> dict[str, Tensors]:
+    """Name all tensors of a learner, by file."""
+    return {
+        "policy": _policy_tensors(algorithm),
+        "optimizers": {
+            f"{role}.{name}": tensor
+            for role, optimizer in all_optimizers(algorithm).items()
+            for name, tensor in checkpoint.pack_optimizer(optimizer).items()
+        },
+        "methods": {
+            f"{position}.{name}": value
+            for position, state in enumerate(states)
+            for name, value in state.items()
+            if isinstance(value, torch.Tensor)
+        },
+    }
+
+
+def _policy_tensors(algorithm: BaseAlgorithm) -> Tensors:
+    """Give the networks' tensors and SAC's entropy coefficient, themselves and not copies."""
+    tensors = dict(algorithm.policy.state_dict())
+    log_ent_coef = getattr(algorithm, "log_ent_coef", None)
+    if isinstance(log_ent_coef, torch.Tensor):
+        tensors["log_ent_coef"] = log_ent_coef.detach()
+    return tensors
+
+
+def _spaces(algorithm: BaseAlgorithm) -> dict[str, str]:
+    return {name: repr(getattr(algorithm, name)) for name in ("observation_space", "action_space")}
+
+
+def _under(tensors: Tensors, prefix: str) -> Tensors:
+    """Pick the tensors named `<prefix>.<name>`, by name."""
+    start = f"{prefix}."
+    return {name[len(start) :]: tensor for name, tensor in tensors.items() if name.startswith(start)}
+
+
+def _build_method(name: str, settings: Mapping[str, Any]) -> Method:
+    """Build one of this package's methods."""
+    if name not in METHODS:
+        raise ValueError(f"method {name!r} isn't this package's; build it yourself and give it in methods=.")
+    config, method = METHODS[name]
+    return method(config(**settings))
