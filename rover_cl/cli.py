@@ -95,7 +95,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     steps: Steps = None,
     first: First = None,
-    episodes: Episodes = 100,
+    episodes: Annotated[int, typer.Option(help="Episodes of each task in an examination.")] = 100,
     num_envs: Rovers = 256,
     out: Out = Path("runs"),
     as_json: AsJson = False,
@@ -111,7 +111,7 @@ def train(
             seed=seed,
             steps_per_segment=steps,
             first_segments=first,
-            eval_episodes=episodes or 100,
+            eval_episodes=episodes,
             num_envs=num_envs,
         )
         from rover_cl import metrics
@@ -160,7 +160,7 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Folder of the results. [default: runs/TIER]")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare methods over seeds, and report. The same command resumes; another one is refused."""
+    """Compare methods over seeds, and report. Again: resumes; more seeds or methods extend; else refused."""
     with orderly(command_line()):
         from rover_cl.configuration import checked_config
         from rover_cl.options import split_list
@@ -223,7 +223,7 @@ def check_stream(
     seeds: Annotated[int, typer.Option(help="Number of seeds, counted from 0.")] = 1,
     algo: Algorithm = "ppo",
     steps: Steps = None,
-    episodes: Episodes = 200,
+    episodes: Annotated[int, typer.Option(help="Episodes of each task in an examination.")] = 200,
     num_envs: Rovers = 256,
     jobs: Jobs = None,
     out: Out = Path("results/streams"),
@@ -242,7 +242,7 @@ def check_stream(
             stream=stream,
             algorithm=algo,
             steps_per_segment=steps,
-            eval_episodes=episodes or 200,
+            eval_episodes=episodes,
             num_envs=num_envs,
             evals_per_segment=1,
         )

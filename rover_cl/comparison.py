@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rover_cl import metrics
+from rover_cl.catalogue import parse_method
 from rover_cl.configuration import RunConfig, read_config
 from rover_cl.metrics import Scores
 from rover_cl.plan import refuse_mixture
@@ -49,9 +50,9 @@ class Row:
     auc_gain: Estimate | None
     """raw forward transfer; needs the scratch runs"""
     zero_shot: Estimate | None
-    """success on tasks not met yet"""
+    """success on tasks not met yet; None for joint and random"""
     plasticity: Estimate | None
-    """AUC of repeated segments over the first visit"""
+    """AUC of repeated segments over the first visit; None for joint and random"""
     final: tuple[Estimate, ...]
     """final success of each task"""
     difference: Difference | None
@@ -113,7 +114,9 @@ def build_rows(results: dict[str, list[Result]]) -> tuple[Row, ...]:
     if BASELINE in results:
         seeds = [run.config.seed for run in results[BASELINE]]
         paired = {m: v for m, v in performance.items() if [run.config.seed for run in results[m]] == seeds}
-        differences = paired_differences(paired, BASELINE)
+        # Only remedies are candidates; what the reference rows differ by is no discovery to be corrected for.
+        remedies = {m for m in paired if m != BASELINE and parse_method(m).protocol == "sequential"}
+        differences = paired_differences(paired, BASELINE, family=remedies)
     scratch = {run.config.seed: run.finished.scores for run in results.get(SCRATCH, [])}
     return tuple(_row(method, runs, scratch, differences.get(method)) for method, runs in results.items())
 
@@ -121,14 +124,10 @@ def build_rows(results: dict[str, list[Result]]) -> tuple[Row, ...]:
 def _row(method: str, runs: list[Result], scratch: dict[int, Scores], difference: Difference | None) -> Row:
     scores = [run.finished.scores for run in runs]
     pairs = [(run.finished.scores, scratch.get(run.config.seed)) for run in runs]
-    transferable = method not in (
-        SCRATCH,
-        "joint",
-        "random",
-    )  # joint and random have no segment of a task's own
+    visits = method not in ("joint", "random")  # these have no segment of a task's own
 
     def against_scratch(measure: Callable[[Scores, Scores], float]) -> Estimate | None:
-        if not transferable:
+        if not visits or method == SCRATCH:
             return None
         return _estimate([None if base is None else measure(own, base) for own, base in pairs])
 
@@ -142,8 +141,8 @@ def _row(method: str, runs: list[Result], scratch: dict[int, Scores], difference
         backward_transfer=_estimate([metrics.backward_transfer(own) for own in scores]),
         forward_transfer=against_scratch(metrics.forward_transfer),
         auc_gain=against_scratch(metrics.auc_gain),
-        zero_shot=_estimate([metrics.zero_shot(own) for own in scores]),
-        plasticity=_estimate([metrics.plasticity(own) for own in scores]),
+        zero_shot=_estimate([metrics.zero_shot(own) for own in scores]) if visits else None,
+        plasticity=_estimate([metrics.plasticity(own) for own in scores]) if visits else None,
         final=tuple(bootstrap(final[:, task]) for task in range(final.shape[1])),
         difference=difference,
         cost=_mean_cost(costs),

@@ -4,14 +4,17 @@ import dataclasses
 import importlib.metadata
 import json
 import platform
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from rover_cl.catalogue import find_stream, parse_algorithm, parse_method
-from rover_cl.evaluation import EVALUATION_SEED
-from rover_cl_envs.streams import Stream
+from rover_cl.evaluation import EVALUATION_SEED, MAX_EPISODE_STEPS, NUM_MAPS, ROVER
+from rover_cl_envs.compiled import kernel_digest
+from rover_cl_envs.mission import Mission
+from rover_cl_envs.streams import STREAMS, Stream
 
 PACKAGES = ("rover-cl", "gymnasium", "numba", "numpy", "stable-baselines3", "torch")
 
@@ -46,6 +49,8 @@ class RunConfig:
     """episodes of each task in an examination, in [1, 100000]"""
     evals_per_segment: int = 4
     """examinations in each segment, the one at its end included, in [1, 1000]"""
+    recorded: Stream | None = field(default=None, compare=False, repr=False)
+    """the stream as a folder describes it, in place of the one that the name makes; None: look the name up"""
 
     def __post_init__(self) -> None:
         """Check names and ranges."""
@@ -56,9 +61,17 @@ class RunConfig:
         self._in_range("num_envs", 1, 65536)
         self._in_range("eval_episodes", 1, 100_000)
         self._in_range("evals_per_segment", 1, 1000)
+        if self.recorded is not None:
+            return  # the run was made from it
         segments = len(find_stream(self.stream).segments)
         self._in_range("first_segments", 1, segments)
         self._in_range("only_segment", 0, segments - 1)
+        if parse_method(self.method).protocol == "joint":
+            tasks = len({segment.task for segment in self.build_stream().segments})
+            if self.num_envs < tasks:
+                raise ValueError(
+                    f"num_envs is {self.num_envs}, expected at least {tasks} for joint: a rover for each task"
+                )
 
     def _in_range(self, name: str, low: int, high: int) -> None:
         value = getattr(self, name)
@@ -73,6 +86,8 @@ class RunConfig:
 
     def build_stream(self) -> Stream:
         """Make the stream as this run trains on it."""
+        if self.recorded is not None:
+            return self.recorded
         stream = find_stream(self.stream)
         if self.first_segments is not None:
             stream = stream.first(self.first_segments)
@@ -82,12 +97,26 @@ class RunConfig:
             stream = dataclasses.replace(stream, segments=(stream.segments[self.only_segment],))
         return stream.shuffled(self.seed) if self.shuffle else stream
 
+    def settings(self) -> dict[str, Any]:
+        """Give what was chosen, by name; these values make an equal configuration."""
+        return {name: value for name, value in vars(self).items() if name != "recorded"}
+
     def describe(self) -> dict[str, Any]:
-        """Give all that `config.json` records, the stream's own numbers included."""
+        """Give all that `config.json` records: the choices, and what they and the defaults come to."""
         versions = {name: importlib.metadata.version(name) for name in PACKAGES if _installed(name)}
         description = {
-            "config": dataclasses.asdict(self),
+            "config": self.settings(),
             "stream": dataclasses.asdict(self.build_stream()),
+            "algorithm": dataclasses.asdict(parse_algorithm(self.algorithm)[1]()),
+            "methods": {method.name: method.describe() for method in parse_method(self.method).build()},
+            "mission": dataclasses.asdict(Mission()),
+            "environment": {
+                "rover": ROVER,
+                "num_maps": NUM_MAPS,
+                "time_limit": MAX_EPISODE_STEPS,
+                "evaluation_seed": EVALUATION_SEED,
+            },
+            "kernels": kernel_digest(),
             "made_with": {"python": platform.python_version(), **versions},
         }
         result: dict[str, Any] = json.loads(json.dumps(description))
@@ -103,15 +132,39 @@ def checked_config(**values: Any) -> RunConfig:
 
 
 def read_config(description: dict[str, Any]) -> RunConfig:
-    """Read back the config part of a description; ValueError in one line if it does not fit."""
+    """Read back a configuration from its description, with the stream that is recorded there.
+
+    A folder may come from anybody: nothing that it names is imported.
+
+    Raises:
+        ValueError: the description does not fit; one line.
+    """
+    values = description.get("config")
+    if not isinstance(values, dict):
+        raise ValueError("config.json has no 'config'; it was not written by rover-cl")
+    name = str(values.get("stream"))
+    stream = _read_stream(description.get("stream"))
+    # The name becomes a folder's, so it must be one that find_stream takes.
+    if name not in STREAMS and ":" in name and not (stream and re.fullmatch(r"\w[\w.]*:\w+", name)):
+        raise ValueError(
+            f"config.json: stream {name!r} is none of {', '.join(STREAMS)}, and its tasks and segments are "
+            "not recorded; run it again"
+        )
+    known = stream if name in STREAMS or ":" in name else None
     try:
-        return TypeAdapter(RunConfig).validate_python(description["config"])
-    except KeyError as error:
-        raise ValueError("config.json has no 'config'; it was not written by rover-cl") from error
+        return TypeAdapter(RunConfig).validate_python({**values, "recorded": known})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"config.json: {where} {first['msg']}".replace("  ", " ")) from error
+
+
+def _read_stream(description: Any) -> Stream | None:
+    """Rebuild a stream from what was recorded; None if nothing was, or an older version wrote it."""
+    try:
+        return TypeAdapter(Stream).validate_python(description)
+    except ValidationError:
+        return None
 
 
 def _installed(name: str) -> bool:

@@ -21,13 +21,13 @@ LINE_EVERY = 20.0
 
 @contextmanager
 def orderly(resume: str = "") -> Iterator[None]:
-    """Turn a ValueError into one line and exit code 2, Ctrl-C into a hint and exit code 130."""
+    """Turn an error of the user's or of the disk into one line, Ctrl-C into a hint and exit code 130."""
     try:
         yield
     except ValueError as error:
         typer.echo(f"rover-cl: error: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(USAGE_ERROR) from error
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         typer.echo(f"rover-cl: error: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(FAILURE) from error
     except KeyboardInterrupt as error:

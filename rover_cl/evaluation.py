@@ -16,6 +16,8 @@ Policy = Callable[[NDArray[np.float32]], NDArray[Any]]
 
 EVALUATION_SEED = 1_000_000
 """Added to the run's seed: maps and episodes of an examination are never trained on."""
+ROVER, NUM_MAPS, MAX_EPISODE_STEPS = "mer", 8, 200
+"""The rover, the maps of a bank and the time limit [steps], in training and in examinations alike."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,8 +87,11 @@ def examination_env(conditions: Sequence[Any], *, seed: int, action_type: str) -
     return MarsRoverVectorEnv(
         len(conditions),
         conditions=conditions,
+        rover=ROVER,
         action_type=action_type,
         map_seed=EVALUATION_SEED + seed,
+        num_maps=NUM_MAPS,
+        time_limit=MAX_EPISODE_STEPS,
         autoreset_mode=AutoresetMode.SAME_STEP,
         threads=1,
     )

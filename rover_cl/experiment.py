@@ -18,7 +18,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from rover_cl.catalogue import parse_algorithm, parse_method
 from rover_cl.configuration import RunConfig
-from rover_cl.evaluation import Examiner, Policy, random_policy
+from rover_cl.evaluation import MAX_EPISODE_STEPS, NUM_MAPS, ROVER, Examiner, Policy, random_policy
 from rover_cl.metrics import Scores
 from rover_cl.records import Finished, RunFolder, SegmentCost, open_run
 from rover_cl.stopwatch import Stopwatch, TimedVectorEnv
@@ -178,7 +178,7 @@ class _Run:
             env_steps=steps,
             evaluation_steps=self._examined_steps,
             method_bytes=size.bytes,
-            parameters=size.parameters,
+            parameters=size.parameters * (len(keep) + 1),
         )
 
     def _stand_still(self, segment: int) -> SegmentCost:
@@ -192,8 +192,11 @@ class _Run:
     def _training_env(self, segment: int) -> TimedVectorEnv:
         env = MarsRoverVectorEnv(
             self._config.num_envs,
+            rover=ROVER,
             action_type=self._algorithm.action_type,
             map_seed=self._config.seed,
+            num_maps=NUM_MAPS,
+            time_limit=MAX_EPISODE_STEPS,
             autoreset_mode=AutoresetMode.SAME_STEP,
             threads=1,
         )

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from rover_cl.configuration import RunConfig
 from rover_cl.experiment import Listener
 from rover_cl.metrics import segment_matrix
-from rover_cl.records import RunFolder, write_json
+from rover_cl.records import RunFolder, read_json, write_json
 from rover_cl.sweep import Failure, Job, sweep
 from rover_cl_envs.streams import Stream
 
 Matrix = NDArray[np.float64]
-CONFLICT, JOINT, FINETUNE, RANDOM = 0.3, 0.9, 0.8, 0.1
-"""Thresholds: the first three as shares of the expert's success, the last as success itself."""
+EXPERT, CONFLICT, JOINT, FINETUNE, RANDOM = 0.5, 0.3, 0.9, 0.8, 0.1
+"""Thresholds: the first and the last as success itself, the others as shares of the expert's success."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +69,15 @@ def judge(stream: Stream, evidence: Evidence) -> list[Criterion]:
     own = np.maximum(np.diag(evidence.experts), 1e-9)
     criteria = [
         Criterion(
+            name=f"expert of {name} on its own task",
+            figure=float(evidence.experts[t, t]),
+            limit=EXPERT,
+            at_most=False,
+        )
+        for t, name in enumerate(names)
+    ]
+    criteria += [
+        Criterion(
             name=f"expert of {names[a]} on {names[b]}, share of its expert",
             figure=float(evidence.experts[a, b] / own[b]),
             limit=CONFLICT,
@@ -112,13 +121,14 @@ def check_stream(
     """Train what the gate needs below `out`, judge, and write `<stream>.json` and `<stream>.txt` there.
 
     Raises:
-        ValueError: a task is trained by no segment.
+        ValueError: a task is trained by no segment, or evidence of more seeds lies there.
         RuntimeError: a run failed.
     """
     stream = config.build_stream()
     missing = set(range(len(stream.tasks))) - set(_first_segment_of_task(stream))
     if missing:
         raise ValueError(f"stream {stream.name}: no segment trains task {stream.tasks[min(missing)].name}")
+    refuse_fewer_seeds(out / f"{stream.name}.json", seeds)
     kinds = gate_configs(config, seeds)
     jobs = {
         kind: [Job(config=c, path=_path(out, stream, kind, c.seed)) for c in cs] for kind, cs in kinds.items()
@@ -134,6 +144,22 @@ def check_stream(
     write_json(out / f"{stream.name}.json", _values(config, seeds, stream, evidence, criteria))
     (out / f"{stream.name}.txt").write_text(text + "\n", encoding="utf-8")
     return evidence, criteria
+
+
+def refuse_fewer_seeds(path: Path, seeds: Sequence[int]) -> None:
+    """Raise ValueError if a file holds the evidence of more seeds, which would be lost."""
+    if not path.exists():
+        return
+    try:
+        found = read_json(path).get("seeds")
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged, so it tells no number of seeds; delete it") from error
+    count = len(found) if isinstance(found, list) else 0
+    if count > len(seeds):
+        raise ValueError(
+            f"{path} holds evidence of {count} seeds, more than the {len(seeds)} here; choose another --out, "
+            f"or give --seeds {count}"
+        )
 
 
 def verdict(stream: Stream, evidence: Evidence, criteria: Sequence[Criterion]) -> str:

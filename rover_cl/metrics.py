@@ -51,7 +51,9 @@ class Scores:
                     "error, never a zero: run it again"
                 )
         if self.success.size and not (self.success.min() >= 0 and self.success.max() <= 1):
-            raise ValueError(f"success must lie in [0, 1], got up to {self.success.max():g}")
+            raise ValueError(
+                f"success must lie in [0, 1], got {self.success.min():g} to {self.success.max():g}"
+            )
         if (np.diff(self.steps) < 0).any() or (np.diff(self.segment) < 0).any():
             raise ValueError("steps and segment must not decrease from one evaluation to the next")
         tasks = self.success.shape[1]

@@ -1,6 +1,7 @@
 """Settings typed on the command line: `replay:weight=0.1,capacity=100` -> a checked config object."""
 
 import dataclasses
+import re
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -8,6 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from rover_cl_envs.errors import unknown_name
 
 Config = TypeVar("Config")
+JOIN = re.compile(r"(?<!\d[eE])\+(?=\s*(?:[A-Za-z]|\+|$))")
+"""A plus that joins two names; the one of 1e+3 does not. With nothing behind it, it leaves an empty part."""
 
 
 def split_spec(spec: str) -> list[tuple[str, dict[str, str]]]:
@@ -17,7 +20,7 @@ def split_spec(spec: str) -> list[tuple[str, dict[str, str]]]:
         ValueError: a part is empty, or an option is not `name=value` or is given twice.
     """
     parts = []
-    for part in spec.split("+"):
+    for part in JOIN.split(spec):
         name, colon, text = part.strip().partition(":")
         options: dict[str, str] = {}
         for item in text.split(",") if colon else []:
@@ -38,11 +41,12 @@ def split_spec(spec: str) -> list[tuple[str, dict[str, str]]]:
 def split_list(text: str) -> list[str]:
     """Split `finetune,replay:weight=0.1,capacity=9,ewc` at the commas that separate specs, not options.
 
-    A piece that holds `=` but no `:` continues the options of the spec before it.
+    A piece with `=` and no `:` before it continues the options of the spec before it.
     """
     specs: list[str] = []
     for piece in text.split(","):
-        if specs and "=" in piece and ":" not in piece:
+        key, equals, _ = piece.partition("=")
+        if specs and equals and ":" not in key:
             specs[-1] += f",{piece.strip()}"
         elif piece.strip():
             specs.append(piece.strip())

@@ -6,8 +6,9 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from rover_cl.comparison import load_comparison
+from rover_cl.comparison import Comparison, load_comparison
 from rover_cl.plan import command_of, find_configs
+from rover_cl.records import folder_name
 from rover_cl.report import row_values, terminal_tables, write_report
 from rover_cl.watch import film_baseline
 
@@ -25,8 +26,8 @@ def publish(folder: Path, as_json: bool) -> None:
     groups = find_configs(folder)
     for configs in groups:
         comparison = load_comparison(configs, folder)
-        target = folder if len(groups) == 1 else folder / comparison.stream.name
-        gif = film_baseline(comparison, target)
+        target = folder if len(groups) == 1 else folder / folder_name(configs[0].stream)
+        gif = _film(comparison, target)
         page = write_report(comparison, target, command=command_of(folder), gif=gif)
         problems += comparison.problems
         names = [task.name for task in comparison.stream.tasks]
@@ -39,3 +40,12 @@ def publish(folder: Path, as_json: bool) -> None:
         typer.echo(json.dumps(values, indent=1))
     if problems:
         raise ValueError("; ".join(problems))
+
+
+def _film(comparison: Comparison, folder: Path) -> Path | None:
+    """Film the baseline; scores are worth a report without it, as where the agents were not kept."""
+    try:
+        return film_baseline(comparison, folder)
+    except ValueError as error:
+        typer.echo(f"rover-cl: no film of the baseline: {' '.join(str(error).split())}", err=True)
+        return None

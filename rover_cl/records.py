@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,11 @@ import numpy as np
 from rover_cl.metrics import Scores
 
 Json = dict[str, Any]
+UNREADABLE = (
+    *(OSError, EOFError, KeyError, IndexError, TypeError, ValueError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What numpy raises over a file of scores that is damaged, or is something else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +51,7 @@ class SegmentCost:
     method_bytes: int = 0
     """memory that the methods hold besides the network, at most [B]"""
     parameters: int = 0
-    """trainable parameters of the agent, at most"""
+    """trainable parameters of all agents that are kept, at most"""
 
     def __add__(self, other: "SegmentCost") -> "SegmentCost":
         """Sum of times and steps, maximum of the sizes."""
@@ -117,9 +123,9 @@ class RunFolder:
                 returns=arrays["returns"].astype(np.float64),
                 task_of_segment=arrays["task_of_segment"].astype(np.int64),
             )
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            segments = int(scores.segment[-1]) + 1
+        except UNREADABLE as error:
             raise _damaged(path, error) from error
-        segments = int(scores.segment[-1]) + 1
         try:
             costs = tuple(SegmentCost(**cost) for cost in read_json(self.path / "cost.json")["segments"])
         except (KeyError, TypeError) as error:
@@ -191,7 +197,7 @@ def open_run(path: Path, description: Mapping[str, Any]) -> RunFolder:
     config = path / "config.json"
     if config.exists():
         refuse_difference(path, read_json(config), wanted)
-    elif path.exists() and any(path.iterdir()):
+    elif path.exists() and any(not inner.name.startswith(".partial-") for inner in path.iterdir()):
         raise ValueError(
             f"{path} holds files but no config.json, so it is no run folder; choose another --out"
         )
@@ -237,6 +243,8 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 def _damaged(path: Path, error: Exception) -> ValueError:
     reason = " ".join(str(error).split())[:160] or type(error).__name__
+    if path.name == "plan.json":  # the runs beside it are sound
+        return ValueError(f"{path} is damaged ({reason}); delete it and compare again")
     return ValueError(f"{path} is damaged ({reason}); delete {path.parent} to run it again")
 
 

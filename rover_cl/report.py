@@ -28,8 +28,9 @@ NOTES = (
     "Success of the deterministic policy on unseen maps. Values are interquartile means over the seeds with "
     "95 % bootstrap intervals (whole seeds drawn; n=1 has none). Forgetting leaves out the task trained "
     "last; a negative value is an improvement. Difference: performance minus finetune's, paired by seed; p "
-    "of the sign-flip test after Holm's correction, which cannot fall below 2/2^n. Forward transfer needs "
-    "the scratch runs."
+    "of the sign-flip test, which cannot fall below 2/2^n, after Holm's correction over the remedies; that "
+    "of reference rows (scratch, frozen, joint, random) is not corrected. Forward transfer needs the scratch "
+    "runs."
 )
 
 
@@ -126,7 +127,7 @@ def _page(comparison: Comparison, command: str, gif: Path | None) -> str:
         )
     configs = [result.config for results in comparison.results.values() for result in results]
     if configs:
-        settings = json.dumps(vars(configs[0]), indent=1)
+        settings = json.dumps(configs[0].settings(), indent=1)
         parts.append(f"<h2>Settings of the first run</h2><pre>{html.escape(settings)}</pre>")
     body = "\n".join(part for part in parts if part)
     return (
@@ -142,19 +143,20 @@ def _figures(comparison: Comparison) -> list[tuple[str, bytes]]:
     order = list(runs)
     performance = {row.method: row.performance for row in comparison.rows}
     forgetting = {row.method: row.forgetting for row in comparison.rows if row.forgetting}
-    figures = [
-        ("Success of each task over the stream", plots.retention_curves(comparison.stream, runs)),
-        ("Success after each segment", plots.score_matrices(comparison.stream, runs)),
-        (
-            "Final performance",
-            plots.measure_bars(
-                performance,
-                {m: [metrics.average_performance(run) for run in runs[m]] for m in performance},
-                label="final average performance [success, 0 to 1]",
-                order=order,
-            ),
-        ),
-    ]
+    figures = []
+    # Seeds that train in different orders have no time axis in common.
+    if len({tuple(run.task_of_segment) for scores in runs.values() for run in scores}) == 1:
+        figures += [
+            ("Success of each task over the stream", plots.retention_curves(comparison.stream, runs)),
+            ("Success after each segment", plots.score_matrices(comparison.stream, runs)),
+        ]
+    bars = plots.measure_bars(
+        performance,
+        {m: [metrics.average_performance(run) for run in runs[m]] for m in performance},
+        label="final average performance [success, 0 to 1]",
+        order=order,
+    )
+    figures.append(("Final performance", bars))
     if forgetting:
         seeds = {
             m: [value for run in runs[m] if (value := metrics.forgetting(run)) is not None]

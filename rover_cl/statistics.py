@@ -3,7 +3,7 @@
 Source: Agarwal et al. 2021, "Deep RL at the edge of the statistical precipice": IQM, stratified bootstrap.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -47,7 +47,7 @@ class Difference:
     p: float
     """Two-sided p-value of the sign-flip test; NaN with one seed."""
     p_holm: float
-    """The same after Holm's correction for the number of methods compared."""
+    """The same after Holm's correction for the number of methods in the family; outside of it, `p`."""
 
 
 def interquartile_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -129,11 +129,19 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def paired_differences(
-    values: Mapping[str, Sequence[float]], baseline: str, *, strata: Sequence[object] | None = None
+    values: Mapping[str, Sequence[float]],
+    baseline: str,
+    *,
+    family: Collection[str] | None = None,
+    strata: Sequence[object] | None = None,
 ) -> dict[str, Difference]:
     """Compare every method with the baseline, seed by seed.
 
-    `values` holds for each method one value per seed, the seeds in the same order for all.
+    Args:
+        values: for each method one value per seed, the seeds in the same order for all.
+        baseline: the method that the others are compared with.
+        family: methods among which p is corrected; None: all but the baseline.
+        strata: (n,) the stratum of each seed; None is one stratum.
 
     Raises:
         ValueError: the baseline is not among them, or a method has another number of seeds.
@@ -150,8 +158,12 @@ def paired_differences(
                 "difference needs the same seeds"
             )
         differences[name] = np.asarray(values[name], dtype=np.float64) - reference
-    p_values = [sign_flip_test(differences[name]) for name in others]
+    p_values = {name: sign_flip_test(differences[name]) for name in others}
+    members = [name for name in others if family is None or name in family]
+    corrected = p_values | dict(zip(members, holm([p_values[name] for name in members]), strict=True))
     return {
-        name: Difference(estimate=bootstrap(differences[name], strata=strata), p=p, p_holm=p_holm)
-        for name, p, p_holm in zip(others, p_values, holm(p_values), strict=True)
+        name: Difference(
+            estimate=bootstrap(differences[name], strata=strata), p=p_values[name], p_holm=corrected[name]
+        )
+        for name in others
     }

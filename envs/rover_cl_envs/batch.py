@@ -176,7 +176,7 @@ class Batch:
         mission: Mission,
         map_seed: int,
         num_maps: int,
-        max_episode_steps: int,
+        time_limit: int,
         mode: int,
         cues: bool,
         threads: int | None,
@@ -197,7 +197,7 @@ class Batch:
         self._arrays = (self.state, self.counters, self.generators, self.conditions, soil)
         self._fixed = (rover.to_array(), rover.wheels, rover.soil_table(), mission.to_array())
         self._ring = ring_points()
-        self._options = (max_episode_steps, mode, cues)
+        self._options = (time_limit, mode, cues)
         # Asking Numba for its threads would start them, and set how many OpenMP gives torch as well.
         most: int = getattr(numba.config, "NUMBA_NUM_THREADS")  # noqa: B009  made at run time
         self._threads = min(threads or most, most)

@@ -32,19 +32,24 @@ Coefficients = NDArray[np.float64]
 
 
 @cache
+def kernel_digest() -> str:
+    """Digest of the sources of all kernels, 64 hexadecimal digits: equal digests step alike."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(
+        b"".join(s.read_bytes() for s in sources if b"@compiled" in s.read_bytes())
+    ).hexdigest()
+
+
+@cache
 def cache_folder() -> Path:
     """Where the compiled kernels of these very sources are kept.
 
-    Under `NUMBA_CACHE_DIR` if that is set, else under the user's cache folder, else, where neither can be
-    written, under the system's temporary folder.
+    Under `NUMBA_CACHE_DIR` if that is set, else under the user's cache folder; where neither can be written,
+    in a temporary folder of this process's own.
     """
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    digest = hashlib.sha256(b"".join(s.read_bytes() for s in sources if b"@compiled" in s.read_bytes()))
-    name = f"kernels-{digest.hexdigest()[:16]}"
+    name = f"kernels-{kernel_digest()[:16]}"
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    for base in (_settings.CACHE_DIR, home / "rover_cl", Path(tempfile.gettempdir()) / "rover_cl"):
-        if not base:
-            continue
+    for base in filter(None, (_settings.CACHE_DIR, home / "rover_cl")):
         folder = Path(base) / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +57,8 @@ def cache_folder() -> Path:
             continue
         if os.access(folder, os.W_OK):
             return folder
-    raise OSError("no folder for compiled kernels can be written; set NUMBA_CACHE_DIR to one.")
+    # Nobody else's: compiled kernels are unpickled, so a shared folder would let others plant code.
+    return Path(tempfile.mkdtemp(prefix="rover_cl-"))
 
 
 def compiled(function: Function) -> Function:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,11 @@ RANGES: dict[str, tuple[float, float]] = {
     "target_b": (0.0, 1.0),
 }
 """Valid range of every scalar condition, ends included."""
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a finite number; NumPy's count."""
+    return isinstance(value, int | float | np.number) and math.isfinite(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +75,10 @@ class Conditions:
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
-            if not (math.isfinite(value) and low <= value <= high):
+            if not (_is_number(value) and low <= value <= high):
                 raise ValueError(f"Conditions.{name} is {value}, expected a number from {low} to {high}.")
-        if len(self.wheel_health) != len(WHEELS) or not all(0 <= h <= 1 for h in self.wheel_health):
+        health = self.wheel_health
+        if len(health) != len(WHEELS) or not all(_is_number(h) and 0 <= h <= 1 for h in health):
             raise ValueError(
                 f"Conditions.wheel_health is {self.wheel_health}, expected 6 numbers from 0 to 1 "
                 f"({', '.join(WHEELS)})."

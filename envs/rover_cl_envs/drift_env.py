@@ -26,7 +26,7 @@ class MarsDriftEnv(MarsRoverEnv):
     How much of the task label the agent is told, in `info`:
 
     * notify="none": nothing.
-    * notify="boundary": `boundary`, whether this step is the first of a segment.
+    * notify="boundary": `boundary`, whether this step, or after a reset the next, is the first of a segment.
     * notify="task": also `segment`, `task` (index), `task_name`, and `stream_step`.
 
     Args:
@@ -61,33 +61,33 @@ class MarsDriftEnv(MarsRoverEnv):
         if seed is not None:
             self.stream_step = 0
         if options is not None and "stream_step" in options:
+            self.stream.locate(int(options["stream_step"]))  # refuses a step before the stream
             self.stream_step = int(options["stream_step"])
-        boundary = self._follow()
+        self._follow()
         observation, info = super().reset(seed=seed, options=options)
-        return observation, info | self._notice(boundary or self.stream_step == 0)
+        return observation, info | self._notice()
 
     def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Drive for one step in the world of this moment of the stream."""
-        boundary = self._follow()
+        self._follow()
         observation, reward, terminated, truncated, info = super().step(action)
-        notice = self._notice(boundary)
+        notice = self._notice()
         self.stream_step += 1
         return observation, reward, terminated, truncated, info | notice
 
-    def _follow(self) -> bool:
-        """Take over the conditions of this moment; returns whether a segment begins."""
+    def _follow(self) -> None:
+        """Take over the conditions of this moment."""
         segment, since = self.stream.locate(self.stream_step)
-        boundary = segment != self._segment
         drift = self.stream.segments[segment].drift
-        if boundary or not drift.is_still or since == 0:
+        if segment != self._segment or not drift.is_still or since == 0:
             self.set_conditions(drift.at(since))
         self._segment = segment
-        return boundary
 
-    def _notice(self, boundary: bool) -> dict[str, Any]:
+    def _notice(self) -> dict[str, Any]:
         """What the agent is told of where the stream is."""
         if self.notify == "none":
             return {}
+        boundary = self.stream.locate(self.stream_step)[1] == 0
         if self.notify == "boundary":
             return {"boundary": boundary}
         task = self.stream.segments[self._segment].task

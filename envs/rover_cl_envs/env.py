@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rover_cl_envs.batch import STAY, Batch
+from rover_cl_envs.batch import RESTART, STAY, Batch
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.dynamics import X, Y
 from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS, RUNNING, SUCCESS, TIME_LIMIT, Mission
@@ -41,7 +41,7 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
     ## Rewards
     The sum of named terms (`reward_terms`): progress 0.1 per 0.25 m gained on the rewarded target; time
     -0.02; slip -0.05 per unit above 0.4; reverse -0.02 at full drive backward; end +5 target reached,
-    -4 embedded, -5 tipped, -3 rock hit, -1.5 wrong target touched.
+    -4 embedded, -5 tipped, -3 rock hit, -0.5 wrong target touched.
 
     ## Starting state
     A random map and place clear of patches and rocks, random heading, at rest.
@@ -59,7 +59,8 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         mission: targets, rewards and reach.
         map_seed: seed of the bank of maps; another seed shares no map.
         num_maps: maps in the bank; an episode draws one.
-        max_episode_steps: the time limit, which truncates.
+        time_limit: steps after which an episode is truncated; `max_episode_steps` of `gymnasium.make` puts a
+            wrapper around it that can only shorten it, and that `outcome` knows nothing of.
         cues: whether the site and order cues are shown; if not, they read 0.
         render_mode: None or "rgb_array".
 
@@ -81,14 +82,14 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         mission: Mission | None = None,
         map_seed: int = 0,
         num_maps: int = 8,
-        max_episode_steps: int = 200,
+        time_limit: int = 200,
         cues: bool = True,
         render_mode: str | None = None,
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode is {render_mode!r}, expected None or 'rgb_array'.")
-        if max_episode_steps < 1:
-            raise ValueError(f"max_episode_steps is {max_episode_steps}, expected an integer >= 1.")
+        if time_limit < 1:
+            raise ValueError(f"time_limit is {time_limit}, expected an integer >= 1.")
         self.observation_space: spaces.Space[Any] = observation_space()
         self.action_space: spaces.Space[Any] = action_space(action_type)
         self.render_mode = render_mode
@@ -99,7 +100,7 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
             mission=mission or Mission(),
             map_seed=map_seed,
             num_maps=num_maps,
-            max_episode_steps=max_episode_steps,
+            time_limit=time_limit,
             mode=STAY,
             cues=cues,
             threads=1,
@@ -144,10 +145,13 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
             Observation (80,), reward, terminated, truncated, info.
 
         Raises:
-            ValueError: an action of the wrong shape, NaN, or not among the nine; the rover has not moved.
+            ValueError: an action of the wrong shape, NaN, or not among the nine, or the episode has ended;
+                the rover has not moved.
         """
         if not self._started:
             raise ValueError("step() before reset(): call reset() first.")
+        if self._batch.counters[0, RESTART]:  # going on would pay the end's reward again and again
+            raise ValueError("the episode has ended: call reset() first.")
         self._read(action)
         b = self._batch
         b.step(self._command)

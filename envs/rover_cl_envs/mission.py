@@ -177,7 +177,7 @@ def judge(s: Row, mission: Row, rover: Row, tallest: float, terms: Row) -> int:
     if distance_to(s, 1.0 - s[REWARDED]) < mission[REACH]:
         terms[4] = mission[WRONG]
         return WRONG_TARGET
-    if max(abs(s[PITCH]), abs(s[ROLL])) > TIP_GRADE:
+    if s[PITCH] * s[PITCH] + s[ROLL] * s[ROLL] > TIP_GRADE * TIP_GRADE:
         terms[4] = mission[TIP]
         return TIPPED
     if tallest > rover[OBSTACLE]:

@@ -11,7 +11,9 @@ from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import unknown_name
 
-SEGMENT_STEPS = 20 * 16_384
+ROLLOUT = 256 * 64
+"""Steps of a rollout of the default training: 256 rovers x 64 steps."""
+SEGMENT_STEPS = 20 * ROLLOUT
 """Default length of a segment: 20 rollouts of 256 rovers x 64 steps."""
 
 
@@ -67,6 +69,12 @@ class Stream:
         if wrong:
             raise ValueError(
                 f"Segment.task is {wrong[0]}, expected an index from 0 to {len(self.tasks) - 1}."
+            )
+        strangers = [pair for pair in self.conflicts if not all(0 <= t < len(self.tasks) for t in pair)]
+        if strangers:
+            raise ValueError(
+                f"Stream.conflicts holds {strangers[0]}, "
+                f"expected pairs of indices from 0 to {len(self.tasks) - 1}."
             )
         if len({t.name for t in self.tasks}) < len(self.tasks):
             raise ValueError(f"two tasks of stream {self.name!r} have the same name.")
@@ -126,9 +134,10 @@ def abrupt(
     tasks: Sequence[Task],
     order: Sequence[int],
     conflicts: Sequence[tuple[int, int]] = (),
+    steps: int = SEGMENT_STEPS,
 ) -> Stream:
     """A stream whose conditions hold within a segment and jump at its end."""
-    segments = tuple(Segment(task=t, drift=Drift.none(tasks[t].conditions)) for t in order)
+    segments = tuple(Segment(task=t, drift=Drift.none(tasks[t].conditions), steps=steps) for t in order)
     return Stream(
         name=name,
         description=description,
@@ -169,24 +178,35 @@ def lookalike() -> Stream:
 
 
 def wheel_fault() -> Stream:
-    """Spirit: a front wheel dies, then the other one does instead."""
+    """Spirit: the right front wheel is dead and the rear one failing; then the left ones instead.
+
+    With a weak rear wheel there is no free way round: driving backward, too, has to be steered against the
+    pull, to opposite sides in the two tasks.
+    """
+    worn = (
+        ("right-side-worn", (1.0, 1.0, 1.0, 0.0, 1.0, 0.75)),
+        ("left-side-worn", (0.0, 1.0, 0.75, 1.0, 1.0, 1.0)),
+    )
+    tasks = [Task(name=name, conditions=Conditions(wheel_health=health)) for name, health in worn]
     return abrupt(
         "wheel-fault",
-        "healthy, right front wheel dead, left front wheel dead, healthy (Spirit)",
-        (NOMINAL, RIGHT_FRONT, LEFT_FRONT),
+        "healthy, right front wheel dead and rear one weak, then the left ones, healthy (Spirit)",
+        (NOMINAL, *tasks),
         (0, 1, 2, 0),
-        conflicts=((0, 1), (0, 2)),
+        conflicts=((0, 1), (0, 2), (1, 2), (2, 1)),
+        steps=26 * ROLLOUT,
     )
 
 
 def target_swap() -> Stream:
-    """The order changes: drive to B, not to A."""
+    """The order changes: drive to B, not to A; segments are long, as unlearning a target takes a while."""
     return abrupt(
         "target-swap",
         "drive to A, then to B, then to A again",
         (NOMINAL, TARGET_B),
         (0, 1, 0),
         conflicts=((0, 1), (1, 0)),
+        steps=32 * ROLLOUT,
     )
 
 
@@ -206,7 +226,7 @@ def mars6() -> Stream:
         "six tasks, some of which conflict and some help; ends on the look-alike trap",
         (NOMINAL, TARGET_B, STEER_BIAS, RIGHT_FRONT, LEFT_FRONT, DARK_TRAP),
         (0, 1, 2, 3, 4, 5),
-        conflicts=((0, 1), (1, 0), (1, 3), (1, 4), (5, 1), (1, 5), (3, 1), (4, 1), (3, 4), (4, 3)),
+        conflicts=tuple(pair for t in (0, 2, 3, 4, 5) for pair in ((1, t), (t, 1))),
     )
 
 

@@ -69,7 +69,8 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         mission: targets, rewards and reach.
         map_seed: seed of the bank of maps; another seed shares no map.
         num_maps: maps in the bank; an episode draws one.
-        max_episode_steps: the time limit, which truncates.
+        time_limit: steps after which an episode is truncated; `max_episode_steps` of `gymnasium.make` puts a
+            wrapper around it that can only shorten it, and that `outcome` knows nothing of.
         autoreset_mode: NEXT_STEP (Gymnasium's default), SAME_STEP or DISABLED.
         cues: whether the site and order cues are shown; if not, they read 0.
         threads: at most this many; None is all that numba has.
@@ -88,7 +89,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         mission: Mission | None = None,
         map_seed: int = 0,
         num_maps: int = 8,
-        max_episode_steps: int = 200,
+        time_limit: int = 200,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         cues: bool = True,
         threads: int | None = None,
@@ -96,10 +97,14 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}, expected an integer >= 1.")
-        if max_episode_steps < 1:
-            raise ValueError(f"max_episode_steps is {max_episode_steps}, expected an integer >= 1.")
+        if time_limit < 1:
+            raise ValueError(f"time_limit is {time_limit}, expected an integer >= 1.")
         if threads is not None and threads < 1:
             raise ValueError(f"threads is {threads}, expected an integer >= 1, or None for all.")
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f"render_mode is {render_mode!r}, expected None or 'rgb_array'.")
+        if autoreset_mode not in [*AutoresetMode, *(mode.value for mode in AutoresetMode)]:
+            raise unknown_name("autoreset_mode", str(autoreset_mode), [mode.value for mode in AutoresetMode])
         mode = AutoresetMode(autoreset_mode)
         self.num_envs = num_envs
         self.metadata = {"autoreset_mode": mode, "render_modes": ["rgb_array"], "render_fps": 12}
@@ -116,7 +121,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             mission=mission or Mission(),
             map_seed=map_seed,
             num_maps=num_maps,
-            max_episode_steps=max_episode_steps,
+            time_limit=time_limit,
             mode=_MODES[mode],
             cues=cues,
             threads=threads,
@@ -124,7 +129,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         self._drift: Drift | None = None
         self._steps = 0
         self._started = False
-        self.set_conditions(conditions or Conditions())
+        self.set_conditions(Conditions() if conditions is None else conditions)
 
     def set_conditions(self, conditions: Conditions | Sequence[Conditions]) -> None:
         """Change the world at once, for all rovers or one by one; ends a drift that was followed.
@@ -167,11 +172,15 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             raise ValueError(
                 f"options['reset_mask'] is {mask.dtype} {mask.shape}, expected bool ({self.num_envs},)."
             )
+        if not self._started and not mask.all():
+            raise ValueError("options['reset_mask'] leaves out rovers that never began: reset() all first.")
+        if not self._started and not isinstance(seed, int):
+            self._batch.seed(int(self.np_random.integers(2**31)))
         if isinstance(seed, list):
-            self._seed_each(seed)
-        elif seed is not None or not self._started:
+            self._seed_each(seed, mask)
+        elif seed is not None:
             super().reset(seed=seed)
-            self._batch.seed(int(self.np_random.integers(2**31)) if seed is None else seed)
+            self._batch.generators[mask] = seeded(seed, self.num_envs)[mask]
         self._started = True
         self._batch.start(mask)
         return self._batch.observations, self._infos()
@@ -236,18 +245,19 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             return np.ascontiguousarray(actions, dtype=np.float32)
         if actions.dtype.kind not in "iu" or (actions < 0).any() or (actions >= len(DISCRETE_ACTIONS)).any():
             raise ValueError(
-                f"actions are {actions.dtype} up to {actions.max()}, expected integers from 0 to 8."
+                f"actions are {actions.dtype} from {actions.min()} to {actions.max()}, "
+                "expected integers from 0 to 8."
             )
         return DISCRETE_ACTIONS[actions]
 
-    def _seed_each(self, seeds: list[int | None]) -> None:
-        """Give each rover a seed of its own; None leaves a rover's generator as it is."""
+    def _seed_each(self, seeds: list[int | None], mask: NDArray[np.bool_]) -> None:
+        """Give each rover of the mask a seed of its own; None leaves a rover's generator as it is."""
         if len(seeds) != self.num_envs:
             raise ValueError(
                 f"seed has {len(seeds)} entries, expected one for each of {self.num_envs} rovers."
             )
         for i, seed in enumerate(seeds):
-            if seed is not None:
+            if seed is not None and mask[i]:
                 self._batch.generators[i] = seeded(seed, 1)[0]
 
     def _infos(self) -> dict[str, Any]:

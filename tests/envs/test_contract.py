@@ -28,9 +28,9 @@ each_action = pytest.mark.parametrize("action_type", ACTION_TYPES)
 
 
 def make(name: str, action_type: str = "continuous", **kwargs: Any) -> MarsRoverEnv:
-    """The environment itself: `gym.make` would keep `max_episode_steps` for a wrapper of its own."""
+    """The environment itself: `gym.make` would keep `time_limit` for a wrapper of its own."""
     creator = load_env_creator(str(gym.registry[name].entry_point))
-    env = creator(action_type=action_type, num_maps=2, max_episode_steps=SHORT, **kwargs)
+    env = creator(action_type=action_type, num_maps=2, time_limit=SHORT, **kwargs)
     assert isinstance(env, MarsRoverEnv)
     return env
 
@@ -110,7 +110,7 @@ def test_two_copies_agree_to_the_last_bit(name: str, action_type: str) -> None:
 
 @each_id
 def test_time_limit_wrapper_shortens_an_episode(name: str) -> None:
-    env = gym.make(name, num_maps=2, max_episode_steps=3)
+    env = gym.make(name, num_maps=2, time_limit=3)
     env.reset(seed=0)
     ends = [env.step(np.zeros(2))[2:4] for _ in range(3)]
     assert ends == [(False, False), (False, False), (False, True)]
@@ -216,6 +216,17 @@ def test_step_before_reset_is_refused(name: str) -> None:
 
 
 @each_id
+def test_step_after_the_end_is_refused(name: str) -> None:
+    env = gym.make(name, num_maps=2).unwrapped
+    env.reset(seed=0)
+    for _ in range(200):
+        if any(env.step(np.zeros(2))[2:4]):
+            break
+    with pytest.raises(ValueError, match="ended"):
+        env.step(np.zeros(2))
+
+
+@each_id
 def test_picture(name: str) -> None:
     env = make(name, render_mode="rgb_array")
     env.reset(seed=0)
@@ -234,7 +245,7 @@ def test_picture(name: str) -> None:
         ({"render_mode": "human"}, "rgb_array"),
         ({"rover": "merr"}, "'mer'"),
         ({"action_type": "discret"}, "'discrete'"),
-        ({"max_episode_steps": 0}, "max_episode_steps"),
+        ({"time_limit": 0}, "time_limit"),
         ({"map_seed": -1}, "map_seed"),
         ({"num_maps": 0}, "num_maps"),
     ],
@@ -266,7 +277,7 @@ def test_a_copy_in_the_middle_goes_on_alike(name: str, way: str) -> None:
 @pytest.mark.parametrize("name", WITH_VECTOR)
 @each_action
 def test_make_vec_is_native(name: str, action_type: str) -> None:
-    envs = gym.make_vec(name, num_envs=3, action_type=action_type, num_maps=2, max_episode_steps=SHORT)
+    envs = gym.make_vec(name, num_envs=3, action_type=action_type, num_maps=2, time_limit=SHORT)
     assert isinstance(envs.unwrapped, rover_cl_envs.MarsRoverVectorEnv)
     observations, _ = envs.reset(seed=0)
     lone = make(name, action_type)

@@ -112,8 +112,27 @@ def test_notices_tell_as_much_as_was_asked_for() -> None:
 
 def test_boundary_is_told_once_at_each_segment() -> None:
     env = env_of(two_worlds(), notify="boundary")
-    told = [env.reset(seed=0)[1]["boundary"]] + [env.step(STAND)[4]["boundary"] for _ in range(4 * STEPS)]
-    assert np.flatnonzero(told).tolist() == [0, STEPS + 1, 2 * STEPS + 1]
+    assert env.reset(seed=0)[1]["boundary"]
+    told = [env.step(STAND)[4]["boundary"] for _ in range(4 * STEPS)]
+    assert np.flatnonzero(told).tolist() == [0, STEPS, 2 * STEPS]
+
+
+def test_a_refused_action_does_not_swallow_the_boundary() -> None:
+    env = env_of(two_worlds(), notify="boundary")
+    env.reset(seed=0)
+    for _ in range(STEPS):
+        env.step(STAND)
+    with pytest.raises(ValueError, match="NaN"):
+        env.step(np.full(2, np.nan, dtype=np.float32))
+    assert env.step(STAND)[4]["boundary"]
+
+
+def test_a_step_before_the_stream_is_refused_and_changes_nothing() -> None:
+    env = env_of(two_worlds())
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="-1"):
+        env.reset(options={"stream_step": -1})
+    assert env.stream_step == 0
 
 
 def test_task_is_that_of_the_segment() -> None:

@@ -53,7 +53,7 @@ def drive(
         mission=NOWHERE,
         map_seed=0,
         num_maps=1,
-        max_episode_steps=10**6,
+        time_limit=10**6,
         mode=STAY,
         cues=True,
         threads=1,

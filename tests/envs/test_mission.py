@@ -47,7 +47,7 @@ def drive_to(env: MarsRoverEnv, target: int, seed: int) -> tuple[float, str]:
 @pytest.mark.parametrize("action_type", ["continuous", "discrete"])
 def test_terms_add_up_to_the_reward(action_type: str) -> None:
     soft = Conditions(ground_fluffiness=0.85)
-    env = MarsRoverEnv(num_maps=2, action_type=action_type, conditions=soft, max_episode_steps=30)
+    env = MarsRoverEnv(num_maps=2, action_type=action_type, conditions=soft, time_limit=30)
     env.reset(seed=0)
     seen = set()
     ahead, back = (1, 7) if action_type == "discrete" else ((1.0, 0.0), (-1.0, 0.0))
@@ -99,7 +99,7 @@ def test_progress_of_an_episode_is_the_way_it_came_nearer() -> None:
 @pytest.mark.parametrize("rewarded", [0, 1])
 @pytest.mark.parametrize("goal", [0, 1])
 def test_reaching_a_target_ends_the_episode(rewarded: int, goal: int) -> None:
-    env = MarsRoverEnv(num_maps=1, conditions=world(target_b=float(rewarded)), max_episode_steps=400)
+    env = MarsRoverEnv(num_maps=1, conditions=world(target_b=float(rewarded)), time_limit=400)
     for seed in range(4):
         _, outcome = drive_to(env, goal, seed)
         # The other target may stand in the way.
@@ -132,7 +132,7 @@ def test_embedding_and_tipping_end_the_episode() -> None:
 
 
 def test_a_rock_higher_than_the_wheels_climb_ends_the_episode() -> None:
-    env = MarsRoverEnv(num_maps=2, conditions=world(rock_abundance=0.1), max_episode_steps=60)
+    env = MarsRoverEnv(num_maps=2, conditions=world(rock_abundance=0.1), time_limit=60)
     hits = 0
     for seed in range(30):
         env.reset(seed=seed)
@@ -185,7 +185,7 @@ def test_target_is_drawn_with_its_probability() -> None:
 
 
 def test_time_limit_truncates() -> None:
-    env = MarsRoverEnv(num_maps=1, conditions=world(), max_episode_steps=5)
+    env = MarsRoverEnv(num_maps=1, conditions=world(), time_limit=5)
     env.reset(seed=0)
     ends = [env.step([0.0, 0.0])[2:4] for _ in range(5)]
     assert ends == [(False, False)] * 4 + [(False, True)]

@@ -48,7 +48,7 @@ def looks() -> list[tuple[NDArray[np.float32], Scene, tuple[float, float]]]:
     world = Conditions(
         relief=0.06, rock_abundance=0.05, gravity=5.0, slope_east=0.05, wheel_health=(1, 0.5, 1, 0, 1, 1)
     )
-    envs = MarsRoverVectorEnv(8, num_maps=2, conditions=world, max_episode_steps=100)
+    envs = MarsRoverVectorEnv(8, num_maps=2, conditions=world, time_limit=100)
     observations = envs.reset(seed=0)[0]
     out = []
     for command in COMMANDS:
@@ -180,7 +180,7 @@ def test_bright_ground_is_soft_where_the_cue_says_so() -> None:
         assert abs(scene.albedo[scene.sand > 0.9].mean() - scene.albedo[scene.sand == 0].mean()) > 0.8
 
 
-FUZZED = MarsRoverVectorEnv(4, num_maps=2, max_episode_steps=6)
+FUZZED = MarsRoverVectorEnv(4, num_maps=2, time_limit=6)
 
 
 @given(

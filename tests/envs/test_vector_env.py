@@ -43,7 +43,7 @@ def assert_same(one: list[NDArray[Any]], two: list[NDArray[Any]]) -> None:
 
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
 def test_rover_of_a_large_batch_drives_as_alone(mode: AutoresetMode) -> None:
-    keywords: dict[str, Any] = {**MAPS, "conditions": HARD, "max_episode_steps": 9, "autoreset_mode": mode}
+    keywords: dict[str, Any] = {**MAPS, "conditions": HARD, "time_limit": 9, "autoreset_mode": mode}
     actions = commands(30, 1024)
     many = history(MarsRoverVectorEnv(1024, **keywords), 50, actions)
     assert many[2].sum() > 50 and many[3].sum() > 1000
@@ -56,8 +56,7 @@ def test_number_of_threads_changes_nothing() -> None:
     count = 4 * SERIAL_BELOW
     actions = commands(30, count)
     runs = [
-        history(MarsRoverVectorEnv(count, **MAPS, max_episode_steps=9, threads=t), 3, actions)
-        for t in (1, 2, None)
+        history(MarsRoverVectorEnv(count, **MAPS, time_limit=9, threads=t), 3, actions) for t in (1, 2, None)
     ]
     assert_same(runs[0], runs[1])
     assert_same(runs[0], runs[2])
@@ -65,9 +64,9 @@ def test_number_of_threads_changes_nothing() -> None:
 
 @pytest.mark.parametrize("action_type", ["continuous", "discrete"])
 def test_one_rover_is_the_ordinary_environment(action_type: str) -> None:
-    lone = MarsRoverEnv(num_maps=2, action_type=action_type, max_episode_steps=LIMIT)
+    lone = MarsRoverEnv(num_maps=2, action_type=action_type, time_limit=LIMIT)
     envs = MarsRoverVectorEnv(
-        1, num_maps=2, action_type=action_type, max_episode_steps=LIMIT, autoreset_mode="SameStep"
+        1, num_maps=2, action_type=action_type, time_limit=LIMIT, autoreset_mode="SameStep"
     )
     observation, info = lone.reset(seed=11)
     observations, infos = envs.reset(seed=11)
@@ -88,7 +87,7 @@ def test_one_rover_is_the_ordinary_environment(action_type: str) -> None:
 
 def both(mode: AutoresetMode, count: int = 6) -> tuple[MarsRoverVectorEnv, Any]:
     """Our vector environment, and Gymnasium's of single ones."""
-    keywords: dict[str, Any] = {**MAPS, "conditions": HARD, "max_episode_steps": LIMIT}
+    keywords: dict[str, Any] = {**MAPS, "conditions": HARD, "time_limit": LIMIT}
     ours = MarsRoverVectorEnv(count, **keywords, autoreset_mode=mode)
     theirs = SyncVectorEnv([lambda: MarsRoverEnv(**keywords)] * count, autoreset_mode=mode)
     return ours, theirs
@@ -227,10 +226,13 @@ def test_wrong_discrete_actions_are_refused(wrong: list[Any]) -> None:
     ("keywords", "named"),
     [
         ({"num_envs": 0}, "num_envs is 0"),
-        ({"max_episode_steps": 0}, "max_episode_steps is 0"),
+        ({"time_limit": 0}, "time_limit is 0"),
         ({"threads": 0}, "threads is 0"),
         ({"rover": "mre"}, "Did you mean 'mer'"),
         ({"action_type": "box"}, "continuous, discrete"),
+        ({"autoreset_mode": "SameStp"}, "Did you mean 'SameStep'"),
+        ({"render_mode": "human"}, "render_mode is 'human'"),
+        ({"conditions": []}, "conditions has 0 entries"),
     ],
     ids=str,
 )
@@ -247,6 +249,21 @@ def test_step_before_reset_and_wrong_seeds_are_refused() -> None:
         envs.reset(seed=[1, 2, 3])
 
 
+def test_first_reset_begins_everyone() -> None:
+    envs = MarsRoverVectorEnv(2, **MAPS, autoreset_mode=AutoresetMode.DISABLED)
+    with pytest.raises(ValueError, match="never began"):
+        envs.reset(seed=0, options={"reset_mask": np.array([True, False])})
+
+
+@pytest.mark.parametrize("seed", [9, [9, 10]], ids=str)
+def test_seed_counts_for_those_of_the_mask(seed: int | list[int | None]) -> None:
+    envs, twin = (MarsRoverVectorEnv(2, **MAPS, autoreset_mode=AutoresetMode.DISABLED) for _ in range(2))
+    envs.reset(seed=0)
+    twin.reset(seed=0)
+    envs.reset(seed=seed, options={"reset_mask": np.array([True, False])})
+    np.testing.assert_array_equal(envs.reset()[0][1], twin.reset()[0][1])
+
+
 def test_seed_none_in_a_list_leaves_that_rover_alone() -> None:
     envs, twin = (MarsRoverVectorEnv(2, **MAPS) for _ in range(2))
     envs.reset(seed=0)
@@ -254,6 +271,21 @@ def test_seed_none_in_a_list_leaves_that_rover_alone() -> None:
     mixed, on = envs.reset(seed=[5, None])[0], twin.reset()[0]
     np.testing.assert_array_equal(mixed[1], on[1])
     np.testing.assert_array_equal(mixed[0], MarsRoverVectorEnv(1, **MAPS).reset(seed=5)[0][0])
+
+
+@pytest.mark.parametrize("mode", MODES[:2])
+def test_results_are_the_callers_own(mode: AutoresetMode) -> None:
+    envs, _ = both(mode)
+    twin, _ = both(mode)
+    kept: list[Any] = [envs.reset(seed=0)[0]]
+    told: list[Any] = [twin.reset(seed=0)[0].copy()]
+    for actions in commands(12, 6):
+        mine, other = envs.step(actions), twin.step(actions)
+        kept += [*mine[:4], mine[4]["outcome"]]
+        told += [np.array(a) for a in (*other[:4], other[4]["outcome"])]
+        other[0][:] = 9.0  # whoever writes into a result changes no rover
+    for one, two in zip(kept, told, strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_cues_can_be_hidden() -> None:

@@ -82,7 +82,16 @@ def test_a_list_of_specs_splits_at_the_commas_between_them() -> None:
         "replay:weight=0.1,capacity=9",
         "ewc+replay",
     ]
+    assert split_list("replay:weight=0.1,capacity=9+ewc:samples=5,ewc:samples=6") == [
+        "replay:weight=0.1,capacity=9+ewc:samples=5",
+        "ewc:samples=6",
+    ]
     assert split_spec("a:x=1,y=2+b") == [("a", {"x": "1", "y": "2"}), ("b", {})]
+
+
+def test_the_plus_of_a_number_joins_nothing() -> None:
+    assert split_spec("a:x=1e+3,y=+2+b:z=2E+1") == [("a", {"x": "1e+3", "y": "+2"}), ("b", {"z": "2E+1"})]
+    assert [name for name, _ in split_spec("replay+ewc")] == ["replay", "ewc"]  # an e, but after a letter
 
 
 def test_text_becomes_the_type_of_the_field() -> None:

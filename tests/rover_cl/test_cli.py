@@ -55,6 +55,8 @@ def test_lists(command: str, name: str) -> None:
         ("train --algo ppo:gamma=2", "gamma is 2.0"),
         ("train --seed -1", "seed is -1"),
         ("train --steps 0", "steps_per_segment is 0"),
+        ("train --episodes 0", "eval_episodes is 0"),
+        ("check-stream mars6 --episodes 0", "eval_episodes is 0"),
         ("compare --tier smol", "unknown tier 'smol'. Did you mean"),
         ("compare --seeds 0", "seeds is 0"),
         ("compare --methods ewc,ewc", "twice"),
@@ -81,6 +83,13 @@ def test_an_interrupt_says_how_to_resume(capsys: pytest.CaptureFixture[str]) -> 
         raise KeyboardInterrupt
     assert error.value.exit_code == 130
     assert "resume with: rover-cl compare --out x" in capsys.readouterr().err
+
+
+def test_a_full_or_forbidden_disk_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with pytest.raises(typer.Exit) as error, orderly():
+        (tmp_path / "no" / "folder").write_text("")
+    assert error.value.exit_code == 1
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_train_leaves_a_run_that_report_reads(tmp_path: Path) -> None:

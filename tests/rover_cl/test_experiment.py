@@ -8,7 +8,7 @@ import pytest
 
 from rover_cl.configuration import RunConfig, read_config
 from rover_cl.experiment import Progress, derived_seed, run
-from rover_cl.records import Finished, RunFolder
+from rover_cl.records import Finished, RunFolder, open_run
 
 
 def micro(**values: Any) -> RunConfig:
@@ -108,6 +108,8 @@ def test_scratch_examines_each_task_with_its_own_agent(tmp_path: Path) -> None:
     np.testing.assert_array_equal(returns[1][1], returns[2][1])
     assert not np.array_equal(returns[1][0], returns[2][0])  # the second visit has a new agent
     assert (RunFolder(tmp_path).checkpoint(1)).exists()
+    sizes = [cost.parameters for cost in finished.costs]
+    assert sizes == [sizes[0], 2 * sizes[0], 2 * sizes[0]]  # one agent for each task met
 
 
 def test_methods_start_alike_and_are_examined_alike(tmp_path: Path) -> None:
@@ -139,6 +141,7 @@ def test_an_expert_learns_one_segment_and_is_examined_on_all_tasks(tmp_path: Pat
         ({"seed": -1}, "seed is -1, expected an integer from 0 to 999999"),
         ({"steps_per_segment": 0}, "steps_per_segment is 0"),
         ({"num_envs": 0}, "num_envs is 0"),
+        ({"num_envs": 1, "method": "joint"}, "num_envs is 1, expected at least 2 for joint"),
         ({"eval_episodes": 0}, "eval_episodes is 0"),
         ({"first_segments": 4}, "first_segments is 4, expected an integer from 1 to 3"),
     ],
@@ -153,6 +156,32 @@ def test_a_configuration_is_read_back_from_its_description() -> None:
     assert read_config(config.describe()) == config
     with pytest.raises(ValueError, match=r"config\.json"):
         read_config({"config": {"stream": "lookalike", "seed": "five"}})
+
+
+def test_a_description_holds_what_defaults_come_to() -> None:
+    description = micro(method="replay:capacity=32+ewc").describe()
+    assert description["algorithm"]["n_steps"] == 8 and description["algorithm"]["gamma"] == 0.98
+    assert description["methods"]["replay"]["capacity"] == 32
+    assert set(description["methods"]) == {"replay", "ewc"}
+    assert description["mission"]["reach"] == 1.0
+    assert description["environment"]["rover"] == "mer"
+    assert len(description["kernels"]) == 64
+    assert "recorded" not in description["config"]
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [("algorithm", "gamma"), ("mission", "goal"), ("environment", "num_maps"), ("kernels", "")],
+)
+def test_a_changed_default_is_refused(tmp_path: Path, part: str, name: str) -> None:
+    description = micro().describe()
+    if name:
+        description[part][name] = 7
+    else:
+        description[part] = "7"
+    open_run(tmp_path, description)
+    with pytest.raises(ValueError, match=rf"{part}{name and '.'}{name} is \"?7\"? there"):
+        run(micro(), tmp_path)
 
 
 def test_shuffled_orders_are_the_same_for_every_method() -> None:

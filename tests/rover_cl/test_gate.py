@@ -1,7 +1,12 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from rover_cl.configuration import RunConfig
-from rover_cl.gate import Evidence, gate_configs, judge, verdict
+from rover_cl.gate import Evidence, gate_configs, judge, refuse_fewer_seeds, verdict
 from rover_cl_envs.streams import gravity, lookalike
 
 GOOD = Evidence(
@@ -15,6 +20,8 @@ GOOD = Evidence(
 def test_every_criterion_by_hand() -> None:
     figures = [(round(c.figure, 4), c.limit, c.passed) for c in judge(lookalike(), GOOD)]
     assert figures == [
+        (0.8, 0.5, True),
+        (0.5, 0.5, True),
         (0.4, 0.3, False),  # expert 0 on task 1: 0.2 of 0.5
         (0.125, 0.3, True),  # expert 1 on task 0: 0.1 of 0.8
         (0.9375, 0.9, True),
@@ -46,3 +53,22 @@ def test_a_revisited_task_has_one_expert() -> None:
     kinds = gate_configs(RunConfig(stream="lookalike"), [0, 1])
     assert sorted(kinds) == ["expert-0", "expert-1", "finetune", "joint", "random"]
     assert [config.only_segment for config in kinds["expert-1"]] == [1, 1]
+
+
+def test_an_expert_must_be_good_at_its_own_task() -> None:
+    poor = replace(GOOD, experts=np.array([[0.8, 0.0], [0.0, 0.1]]), joint=np.array([0.8, 0.1]))
+    poor = replace(poor, finetune=np.array([0.8, 0.1]))
+    failed = [criterion.name for criterion in judge(lookalike(), poor) if not criterion.passed]
+    assert failed == [f"expert of {lookalike().tasks[1].name} on its own task"]
+
+
+def test_evidence_of_more_seeds_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "lookalike.json"
+    refuse_fewer_seeds(path, [0])
+    path.write_text(json.dumps({"seeds": [0, 1]}))
+    refuse_fewer_seeds(path, [0, 1])
+    with pytest.raises(ValueError, match=r"lookalike\.json holds evidence of 2 seeds.*--out"):
+        refuse_fewer_seeds(path, [0])
+    path.write_text("{")
+    with pytest.raises(ValueError, match="delete it"):
+        refuse_fewer_seeds(path, [0])

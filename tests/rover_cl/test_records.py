@@ -84,6 +84,34 @@ def test_a_damaged_file_is_a_one_line_error(tmp_path: Path, name: str, damage: b
     assert "\n" not in str(error.value)
 
 
+def test_a_flipped_byte_in_the_scores_is_a_one_line_error(tmp_path: Path) -> None:
+    folder = open_run(tmp_path, DESCRIPTION)
+    folder.save(finished())
+    path = tmp_path / "scores.npz"
+    content = path.read_bytes()
+    for place in range(0, len(content), 7):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        try:
+            folder.finished()
+        except ValueError as error:
+            assert "\n" not in str(error)
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    path.write_bytes((tmp_path / "array.npy").read_bytes())
+    with pytest.raises(ValueError, match="damaged"):
+        folder.finished()
+
+
+def test_a_kill_while_the_folder_was_made_does_not_block_it(tmp_path: Path) -> None:
+    (tmp_path / ".partial-config.json").write_text("{")
+    assert open_run(tmp_path, DESCRIPTION).config() == DESCRIPTION
+
+
+def test_a_damaged_plan_does_not_cost_the_runs(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text("{")
+    with pytest.raises(ValueError, match="delete it and compare again"):
+        read_json(tmp_path / "plan.json")
+
+
 def test_a_pickle_in_the_scores_is_not_loaded(tmp_path: Path) -> None:
     folder = open_run(tmp_path, DESCRIPTION)
     np.savez(tmp_path / "scores.npz", steps=np.array([{"a": 1}], dtype=object))

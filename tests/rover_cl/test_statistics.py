@@ -86,6 +86,12 @@ def test_paired_difference_is_seed_by_seed() -> None:
     assert difference.p_holm == difference.p == pytest.approx(0.25)
 
 
+def test_only_the_family_is_corrected() -> None:
+    values = {"finetune": [0.1, 0.5], "replay": [0.3, 0.7], "ewc": [0.2, 0.6], "joint": [0.8, 0.9]}
+    found = paired_differences(values, "finetune", family={"replay", "ewc"})
+    assert {name: d.p_holm / d.p for name, d in found.items()} == {"replay": 2, "ewc": 2, "joint": 1}
+
+
 def test_paired_difference_needs_the_same_seeds() -> None:
     with pytest.raises(ValueError, match="same seeds"):
         paired_differences({"finetune": [0.1], "replay": [0.1, 0.2]}, "finetune")
