@@ -24,6 +24,8 @@ def orderly(resume: str = "") -> Iterator[None]:
     """Turn an error of the user's or of the disk into one line, Ctrl-C into a hint and exit code 130."""
     try:
         yield
+    except typer.Exit:  # a RuntimeError to Python, but no error of anybody's
+        raise
     except ValueError as error:
         typer.echo(f"rover-cl: error: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(USAGE_ERROR) from error

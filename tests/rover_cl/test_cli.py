@@ -165,3 +165,10 @@ def test_the_gate_writes_its_verdict(tmp_path: Path) -> None:
     assert "lookalike: FAIL" in result.stdout
     assert json.loads((tmp_path / "lookalike.json").read_text())["passed"] is False
     assert (tmp_path / "lookalike.txt").read_text().strip() in result.stdout
+
+
+def test_a_deliberate_exit_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as error, orderly():
+        raise typer.Exit(1)
+    assert error.value.exit_code == 1
+    assert capsys.readouterr().err == ""
