@@ -184,8 +184,8 @@ def wheel_fault() -> Stream:
     pull, to opposite sides in the two tasks.
     """
     worn = (
-        ("right-side-worn", (1.0, 1.0, 1.0, 0.0, 1.0, 0.75)),
-        ("left-side-worn", (0.0, 1.0, 0.75, 1.0, 1.0, 1.0)),
+        ("right-side-worn", (1.0, 1.0, 1.0, 0.0, 1.0, 0.6)),
+        ("left-side-worn", (0.0, 1.0, 0.6, 1.0, 1.0, 1.0)),
     )
     tasks = [Task(name=name, conditions=Conditions(wheel_health=health)) for name, health in worn]
     return abrupt(
@@ -194,7 +194,7 @@ def wheel_fault() -> Stream:
         (NOMINAL, *tasks),
         (0, 1, 2, 0),
         conflicts=((0, 1), (0, 2), (1, 2), (2, 1)),
-        steps=26 * ROLLOUT,
+        steps=32 * ROLLOUT,
     )
 
 
