@@ -177,12 +177,11 @@ def compare(
             raise ValueError(f"seeds is {count} and methods are {names}, expected at least one of each")
         if len(set(names)) < len(names):
             raise ValueError(f"methods {','.join(names)} name one twice")
-        whole = stream is not None and stream != size.stream
         shared: dict[str, Any] = {
             "stream": stream or size.stream,
             "algorithm": algo,
             "steps_per_segment": steps if steps is not None else size.steps_per_segment,
-            "first_segments": first if first is not None or whole else size.first_segments,
+            "first_segments": first,
             "eval_episodes": episodes if episodes is not None else size.eval_episodes,
             "evals_per_segment": size.evals_per_segment,
             "num_envs": num_envs,

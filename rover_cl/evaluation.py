@@ -14,6 +14,8 @@ from rover_cl_envs.vector_env import MarsRoverVectorEnv
 Policy = Callable[[NDArray[np.float32]], NDArray[Any]]
 """Maps observations (n, d) to actions (n, ...)."""
 
+MOST_ROVERS = 10_000_000
+"""Rovers of an examination at most, so that runs of different seeds share no episode."""
 EVALUATION_SEED = 1_000_000
 """Added to the run's seed: maps and episodes of an examination are never trained on."""
 ROVER, NUM_MAPS, MAX_EPISODE_STEPS = "mer", 8, 200
@@ -79,7 +81,7 @@ class Examiner:
 
 def rover_seed(seed: int, rover: int) -> int:
     """Seed with which a lone rover drives the episode of that rover of a run's examination."""
-    return (EVALUATION_SEED + seed) * 1000 + rover
+    return (EVALUATION_SEED + seed) * MOST_ROVERS + rover
 
 
 def examination_env(conditions: Sequence[Any], *, seed: int, action_type: str) -> MarsRoverVectorEnv:

@@ -2,6 +2,8 @@
 
 A run takes its agent through the checkpoint at every segment's start, whether it was stopped there or not,
 and seeds everything from (seed, segment). So a resumed run is the run that was never stopped, bit for bit.
+Joint training knows no segments: it learns all tasks in one go, with one schedule and one buffer, and is examined
+where a segment would end; stopped within, it begins anew.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -15,6 +17,7 @@ import torch
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 
 from rover_cl.catalogue import parse_algorithm, parse_method
 from rover_cl.configuration import RunConfig
@@ -131,17 +134,25 @@ class _Run:
         costs = list(finished.costs) if finished else []
         if finished:
             self._log = _Log.of(finished.scores)
-        for segment in range(len(costs), len(self._stream.segments)):
+        for stretch in self._stretches()[len(costs) :]:
             self._examining, self._examined_steps = Stopwatch(), 0
-            learns = self._method.protocol != "random" and (self._method.protocol != "frozen" or segment == 0)
-            costs.append(self._learn(segment) if learns else self._stand_still(segment))
+            learns = self._method.protocol != "random" and (
+                self._method.protocol != "frozen" or stretch.start == 0
+            )
+            costs.append(self._learn(stretch) if learns else self._stand_still(stretch.start))
             finished = Finished(scores=self._log.scores(self._stream), costs=tuple(costs))
             self._folder.save(finished)
         assert finished is not None, "a stream has at least one segment"
         return finished
 
-    def _learn(self, segment: int) -> SegmentCost:
-        """Train on one segment, examine, and leave a checkpoint."""
+    def _stretches(self) -> list[range]:
+        """Give the segments that are learned without a break: each on its own, but all at once for joint."""
+        total = len(self._stream.segments)
+        return [range(total)] if self._method.protocol == "joint" else [range(s, s + 1) for s in range(total)]
+
+    def _learn(self, stretch: range) -> SegmentCost:
+        """Train on a stretch of segments, examine, and leave a checkpoint."""
+        segment, last = stretch.start, stretch[-1]
         env = self._training_env(segment)
         learner = self._learner(segment, env)
         begin = self._log.steps[-1] if self._log.steps else 0
@@ -154,21 +165,19 @@ class _Run:
         if segment == 0:
             self._examine(learner.predict, 0, -1)
         learner.reseed(derived_seed(self._config.seed, segment))
-        length = self._stream.segments[segment].steps
+        length = sum(self._stream.segments[s].steps for s in stretch)
         callback = _Examinations(
-            marks=[
-                length * k // self._config.evals_per_segment for k in range(1, self._config.evals_per_segment)
-            ],
-            examine=lambda steps: self._examine(learner.predict, begin + steps, segment, keep),
-            tell=lambda steps: self._tell(segment, min(steps / length, 1.0)),
+            marks=self._marks(stretch),
+            examine=lambda steps, s: self._examine(learner.predict, begin + steps, s, keep),
+            tell=lambda steps: self._tell(stretch, min(steps / length, 1.0)),
         )
         examined_before = self._examining.seconds
         with Stopwatch() as training:
             learner.learn_task(env, total_timesteps=length, task=self._task(segment), callback=callback)
         inner = self._examining.seconds - examined_before
         steps = int(learner.algorithm.num_timesteps)
-        self._examine(learner.predict, begin + steps, segment, keep)
-        self._folder.save_checkpoint(segment, learner.save, keep=self._method.protocol == "scratch")
+        self._examine(learner.predict, begin + steps, last, keep)
+        self._folder.save_checkpoint(last, learner.save, keep=self._method.protocol == "scratch")
         size = learner.cost()
         env.close()
         return SegmentCost(
@@ -180,6 +189,15 @@ class _Run:
             method_bytes=size.bytes,
             parameters=size.parameters * (len(keep) + 1),
         )
+
+    def _marks(self, stretch: range) -> list[tuple[int, int]]:
+        """Give the steps at which an examination is due, and their segments; without the one at the end."""
+        marks, begin, each = [], 0, self._config.evals_per_segment
+        for segment in stretch:
+            length = self._stream.segments[segment].steps
+            marks += [(begin + length * k // each, segment) for k in range(1, each + 1)]
+            begin += length
+        return marks[:-1]
 
     def _stand_still(self, segment: int) -> SegmentCost:
         """Let a segment pass without learning: the same agent scores the same on the same episodes."""
@@ -219,6 +237,8 @@ class _Run:
             reset_exploration=switches,
             reset_optimizer=switches,
         )
+        # Without a logger of its own, Stable-Baselines3 leaves a new folder under /tmp at every `learn`.
+        learner.algorithm.set_logger(Logger(folder=None, output_formats=[]))
         return learner if fresh else learner.restore(self._folder.checkpoint(segment - 1))
 
     def _task(self, segment: int) -> int:
@@ -233,34 +253,33 @@ class _Run:
             result.returns[task] = self._log.returns[-1][task]
         self._log.add(steps, segment, result.success, result.returns)
 
-    def _tell(self, segment: int, share: float) -> None:
+    def _tell(self, stretch: range, share: float) -> None:
         total = len(self._stream.segments)
-        task = self._stream.tasks[self._stream.segments[segment].task].name
-        text = "all tasks" if self._method.protocol == "joint" else task
-        self._listen(
-            Progress(
-                run=self._config.label,
-                share=(segment + share) / total,
-                text=f"segment {segment + 1}/{total} {text}",
-            )
-        )
+        task = self._stream.tasks[self._stream.segments[stretch.start].task].name
+        text = "all tasks" if len(stretch) > 1 else f"segment {stretch.start + 1}/{total} {task}"
+        done = (stretch.start + share * len(stretch)) / total
+        self._listen(Progress(run=self._config.label, share=done, text=text))
 
 
 class _Examinations(BaseCallback):
     """Examines between two rollouts, when the updates of the first are done."""
 
     def __init__(
-        self, *, marks: list[int], examine: Callable[[int], None], tell: Callable[[int], None]
+        self,
+        *,
+        marks: list[tuple[int, int]],
+        examine: Callable[[int, int], None],
+        tell: Callable[[int], None],
     ) -> None:
         super().__init__()
         self._marks, self._examine, self._tell = marks, examine, tell
 
     def _on_rollout_start(self) -> None:
         self._tell(self.num_timesteps)
-        due = [mark for mark in self._marks if mark <= self.num_timesteps]
-        if due:
-            self._marks = [mark for mark in self._marks if mark > self.num_timesteps]
-            self._examine(self.num_timesteps)
+        due = {segment: None for step, segment in self._marks if step <= self.num_timesteps}
+        self._marks = [mark for mark in self._marks if mark[0] > self.num_timesteps]
+        for segment in due:
+            self._examine(self.num_timesteps, segment)
 
     def _on_step(self) -> bool:
         return True

@@ -75,7 +75,7 @@ class Finished:
     scores: Scores
     """evaluations so far"""
     costs: tuple[SegmentCost, ...]
-    """cost of each finished segment"""
+    """cost of each finished stretch: a segment, or all of them for joint"""
 
     @property
     def segments(self) -> int:

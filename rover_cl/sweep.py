@@ -109,6 +109,9 @@ def _start_worker(events: Any) -> None:
 
 def _work(job: Job) -> None:
     def listen(progress: Progress) -> None:
+        sweeping = multiprocessing.parent_process()
+        if sweeping is not None and not sweeping.is_alive():
+            os._exit(1)  # killed without a chance to end its workers; what is finished lies in the folder
         _events.put(progress)
 
     run(job.config, job.path, listen)

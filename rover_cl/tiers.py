@@ -13,8 +13,6 @@ class Tier:
     """one line, with the time on two cores"""
     stream: str
     """name of the stream"""
-    first_segments: int | None
-    """segments of the stream; None: all"""
     steps_per_segment: int | None
     """environment steps of a segment; None: the stream's own"""
     methods: tuple[str, ...]
@@ -30,9 +28,8 @@ class Tier:
 TIERS: dict[str, Tier] = {
     "smoke": Tier(
         description="does everything work? three tasks, two seeds; under 3 minutes",
-        stream="mars6",
-        first_segments=3,
-        steps_per_segment=163_840,
+        stream="mars3",
+        steps_per_segment=None,
         methods=("finetune", "joint", "replay", "ewc", "random"),
         seeds=2,
         eval_episodes=100,
@@ -41,7 +38,6 @@ TIERS: dict[str, Tier] = {
     "small": Tier(
         description="a first answer: six tasks, five seeds, the baselines; under 1 hour",
         stream="mars6",
-        first_segments=None,
         steps_per_segment=None,
         methods=("finetune", "scratch", "frozen", "joint", "random", "replay", "ewc", "replay+ewc"),
         seeds=5,
@@ -51,8 +47,7 @@ TIERS: dict[str, Tier] = {
     "full": Tier(
         description="to publish: six tasks, ten seeds, a million steps a task; overnight",
         stream="mars6",
-        first_segments=None,
-        steps_per_segment=61 * 16_384,
+        steps_per_segment=64 * 16_384,
         methods=("finetune", "scratch", "frozen", "joint", "random", "replay", "ewc", "replay+ewc"),
         seeds=10,
         eval_episodes=200,

@@ -41,7 +41,7 @@ def _start(i: int, a: Arrays, ground: Layers, fixed: Fixed) -> None:
     rover, wheels, soils, mission = fixed
     m = min(int(uniform(generators[i]) * len(ground)), len(ground) - 1)
     counters[i, MAP], counters[i, STEP], counters[i, RESTART] = m, 0, 0
-    begin(state[i], conditions[i], mission, ground[m], generators[i])
+    begin(state[i], conditions[i], mission, rover, ground[m], generators[i])
     rest(state[i], conditions[i], rover, wheels, ground[m], soils, soil[i])
 
 

@@ -7,6 +7,7 @@ of all kernel sources, so that a second process starts at once and an edit anywh
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import tempfile
@@ -33,11 +34,27 @@ Coefficients = NDArray[np.float64]
 
 @cache
 def kernel_digest() -> str:
-    """Digest of the sources of all kernels, 64 hexadecimal digits: equal digests step alike."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(
-        b"".join(s.read_bytes() for s in sources if b"@compiled" in s.read_bytes())
-    ).hexdigest()
+    """Digest of the code of all kernels' modules, 64 hexadecimal digits: equal digests step alike.
+
+    Comments, docstrings and layout don't count.
+    """
+    sources = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))]
+    code = "\n".join(_code(source) for source in sources if "@compiled" in source)
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def _code(source: str) -> str:
+    """A module's code in one layout, without its comments and without the strings that stand alone."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(body := getattr(node, "body", None), list):
+            node.body = [part for part in body if not _is_remark(part)]  # type: ignore[attr-defined]
+    return ast.unparse(tree)
+
+
+def _is_remark(node: ast.stmt) -> bool:
+    value = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 @cache

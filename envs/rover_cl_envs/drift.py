@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, get_args
 
@@ -14,7 +14,7 @@ from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.errors import unknown_name
 
 Kind = Literal["abrupt", "linear", "sinusoidal", "random-walk", "recurring"]
-WALK_TICKS = 64  # ticks of a random walk per period
+WALK_TICKS = 64  # ticks of a random walk per period, at least a step each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Drift:
     pure function of the step: the same step gives the same conditions in every process.
 
     Raises:
-        ValueError: an unknown kind, a period below 1 or an amplitude out of [0, 1].
+        ValueError: an unknown kind, a period that is too short or an amplitude out of [0, 1].
     """
 
     kind: Kind
@@ -36,8 +36,8 @@ class Drift:
     """where the path begins"""
     end: Conditions
     """where it leads"""
-    period: int = 1
-    """[steps]; its meaning is the kind's"""
+    period: int = WALK_TICKS
+    """[steps]; its meaning is the kind's; at least 64 for a random walk, which moves 64 times in it, else 1"""
     amplitude: float = 1.0
     """largest share of the way from `start` to `end`"""
     seed: int = 0
@@ -46,8 +46,11 @@ class Drift:
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise unknown_name("drift", self.kind, get_args(Kind))
-        if self.period < 1:
-            raise ValueError(f"Drift.period is {self.period}, expected an integer >= 1 [steps].")
+        if self.period < _least_period(self.kind):
+            raise ValueError(
+                f"Drift.period is {self.period}, expected an integer >= {_least_period(self.kind)} [steps] "
+                f"for kind {self.kind!r}."
+            )
         if not 0 <= self.amplitude <= 1:
             raise ValueError(f"Drift.amplitude is {self.amplitude}, expected a number from 0 to 1.")
 
@@ -55,6 +58,10 @@ class Drift:
     def none(cls, conditions: Conditions) -> Drift:
         """No drift: the conditions hold for ever."""
         return cls(kind="abrupt", start=conditions, end=conditions)
+
+    def stretched(self, factor: float) -> Drift:
+        """The same path with a period that many times as long, or the kind's shortest."""
+        return replace(self, period=max(_least_period(self.kind), round(self.period * factor)))
 
     @property
     def is_still(self) -> bool:
@@ -78,18 +85,24 @@ class Drift:
             return self.amplitude * (1 - math.cos(2 * math.pi * phase)) / 2
         if self.kind == "recurring":
             return self.amplitude if phase % 1 >= 0.5 else 0.0
-        return self.amplitude * float(_walk(self.seed, math.floor(phase) + 1)[int(phase * WALK_TICKS)])
+        tick = int(phase * WALK_TICKS)
+        # Lengths are powers of two, so that an endless walk is drawn anew only when it has doubled.
+        return self.amplitude * float(_walk(self.seed, 1 << tick.bit_length())[tick])
 
     def at(self, step: int) -> Conditions:
         """The conditions after that many steps."""
         return self.start if self.is_still else self.start.mixed_with(self.end, self.share(step))
 
 
-@lru_cache(maxsize=64)
-def _walk(seed: int, periods: int) -> NDArray[np.float64]:
+def _least_period(kind: Kind) -> int:
+    return WALK_TICKS if kind == "random-walk" else 1
+
+
+@lru_cache(maxsize=16)
+def _walk(seed: int, ticks: int) -> NDArray[np.float64]:
     """A walk from 0 that is reflected at 0 and 1; longer walks of a seed continue shorter ones."""
     rng = np.random.default_rng(seed)
-    steps = rng.standard_normal(periods * WALK_TICKS) / math.sqrt(WALK_TICKS)
+    steps = rng.standard_normal(ticks) / math.sqrt(WALK_TICKS)
     path = np.concatenate([[0.0], np.cumsum(steps)])
     # A walk folded into [0, 1] is the walk reflected at both ends.
     return np.abs((path + 1) % 2 - 1)

@@ -37,8 +37,9 @@ PULL = 1.6  # yaw per metre of a fully dead leading wheel [rad/m]
 TRAILING_PULL = 0.05  # the same where the wheel trails, in shares of PULL
 DIG_LENGTH = 0.5  # rim travel over which sinkage approaches equilibrium [m]
 DIG_RESISTANCE = 0.3  # resistance coefficient per (sinkage beyond equilibrium / radius)
-SIDE_SLIDE = 0.5  # sideways drift over forward rim travel, per tangent of roll
+SIDE_SLIDE = 0.5  # sideways drift over ground covered, per tangent of roll
 STUCK_SLIP = 0.6  # mean slip that counts towards embedding; MER's drives stopped at 0.4
+AT_REST = 0.02  # wheel speed below which a wheel stands still, in shares of top speed
 SLOWEST = 0.1  # share of the commanded speed that a motor near stall still makes
 
 # Columns of a rover's state row (n, STATE), float32. Pitch and roll are kept as tangents.
@@ -129,7 +130,7 @@ def settle(
     Writes pitch and roll into the state `s` (24,), as tangents, and the mean soil of each side into
     `soil` (2, 13), whose last four columns are scratch for the anchors' weights.
     The differential halves the pitch of the two rockers; each rocker's pitch is that of the line from
-    its rear wheel to the middle of its front pair.
+    the middle of its bogie, which carries the middle and the rear wheel, to its front wheel.
 
     Returns:
         Height of the tallest rock under a wheel [m].
@@ -149,8 +150,8 @@ def settle(
             left += height / 3.0
         else:
             right += height / 3.0
-        # Bogie pivot halfway between front and middle wheels, 0.75 wheelbase ahead of the rear wheel.
-        pitch += (-0.5 if w % 3 == 2 else 0.25) * height
+        # The bogie's pivot is halfway between middle and rear wheel, 0.75 wheelbase behind the front one.
+        pitch += (0.5 if w % 3 == 0 else -0.25) * height
         field = ground[cell_index(y), cell_index(x), PATCH]
         soft, firm = patch_share(field, c[COVER]), outcrop_share(field, c[OUTCROP])
         weigh(c[GROUND] * (1.0 - soft - firm) + soft * c[PATCHES], 1.0 / 3.0, soil[side, WEIGHTS:])
@@ -192,7 +193,7 @@ def _demands(s: Row, c: Row, rover: Row, soil: Coefficients) -> tuple[float, flo
 def _turn_wheels(side: int, demand: float, s: Row, c: Row, rover: Row, soil: Coefficients) -> float:
     """Turn the wheels of one side for a step: slip, torque and sinkage; returns the ground covered [m]."""
     wheel = s[WHEEL_L + side]
-    if abs(wheel) < 0.02:
+    if abs(wheel) < AT_REST:
         s[SLIP_L + side], s[TORQUE_L + side] = 0.0, 0.0
         return 0.0
     slip = equilibrium_slip(demand, soil[side])
@@ -228,8 +229,10 @@ def drive(s: Row, c: Row, rover: Row, wheels: Row, soil: Coefficients) -> None:
     yaw = s[YAW] + turn
     s[YAW] = yaw - 2.0 * math.pi if yaw > math.pi else (yaw + 2.0 * math.pi if yaw < -math.pi else yaw)
     s[AHEAD], s[TURNED] = ahead, turn
-    spinning = s[SLIP_L] + s[SLIP_R] > 2.0 * STUCK_SLIP
-    s[STUCK] = s[STUCK] + 1.0 if spinning else 0.0
+    if s[SLIP_L] + s[SLIP_R] > 2.0 * STUCK_SLIP:
+        s[STUCK] += 1.0
+    elif max(abs(s[WHEEL_L]), abs(s[WHEEL_R])) >= AT_REST:  # a pause in between frees nobody
+        s[STUCK] = 0.0
 
 
 @compiled

@@ -50,7 +50,7 @@ class Mission:
     """Drive to the rewarded target and keep off the drift.
 
     Raises:
-        ValueError: a field is not finite, or the targets are nearer than the reach.
+        ValueError: a field is not finite, or the distances do not fit together.
     """
 
     near: float = 6.0
@@ -92,6 +92,11 @@ class Mission:
                 f"Mission.reach, near, far are {self.reach}, {self.near}, {self.far}, "
                 "expected 0 < reach < near <= far."
             )
+        if not 2 * self.reach <= self.apart <= 2 * self.near:
+            raise ValueError(
+                f"Mission.apart is {self.apart}, expected a number from {2 * self.reach:g} to {2 * self.near:g} "
+                "(twice the reach to twice the near)."
+            )
 
     def to_array(self) -> NDArray[np.float32]:
         """The fields as the kernel reads them, shape (14,)."""
@@ -103,46 +108,51 @@ class Mission:
 STUCK_STEPS = 2  # driven steps of spinning after which a rover counts as embedded
 TIP_GRADE = 1.0  # tangent of 45 degrees
 TRIES = 64  # draws of a place before an unlucky one is taken
-CLEAR = 1.0  # free ground around a start or a target [m]
+CLEAR = 4  # cells of free ground on each side of a start or a target: a rover's wheels, whatever its yaw
 
 
 @compiled
-def _is_clear(ground: Layers, x: float, y: float, c: Row) -> bool:
-    """Whether x, y and the ground one metre around it have no patch and no rock."""
-    for i in range(-1, 2):
-        for j in range(-1, 2):
-            px, py = x + i * CLEAR, y + j * CLEAR
-            if patch_at(ground, px, py, c[COVER]) > 0.0 or rock_at(ground, px, py, c[ROCKS]) > 0.0:
+def _is_clear(ground: Layers, x: float, y: float, c: Row, climbed: float) -> bool:
+    """Whether x, y and the ground one metre around it have no patch, and no rock higher than `climbed` [m]."""
+    for i in range(-CLEAR, CLEAR + 1):
+        for j in range(-CLEAR, CLEAR + 1):
+            px, py = x + i * CELL, y + j * CELL
+            if patch_at(ground, px, py, c[COVER]) > 0.0 or rock_at(ground, px, py, c[ROCKS]) > climbed:
                 return False
     return True
 
 
 @compiled
 def _place_target(
-    s: Row, c: Row, mission: Row, ground: Layers, generator: NDArray[np.uint64], column: int
+    s: Row, c: Row, mission: Row, climbed: float, ground: Layers, generator: NDArray[np.uint64], column: int
 ) -> None:
-    """Draw target A (column TARGET_AX) or B around the rover, clear of patches, rocks and the other."""
+    """Draw target A (column TARGET_AX) or B around the rover, clear of patches, rocks above `climbed` and
+    the other."""
     for _ in range(TRIES):
         distance = mission[NEAR] + (mission[FAR] - mission[NEAR]) * uniform(generator)
         bearing = 2.0 * math.pi * uniform(generator)
         s[column] = s[X] + distance * math.cos(bearing)
         s[column + 1] = s[Y] + distance * math.sin(bearing)
         gap = math.hypot(s[TARGET_BX] - s[TARGET_AX], s[TARGET_BY] - s[TARGET_AY])
-        if (column == TARGET_AX or gap >= mission[APART]) and _is_clear(ground, s[column], s[column + 1], c):
+        if column == TARGET_BX and gap < mission[APART]:
+            continue
+        if _is_clear(ground, s[column], s[column + 1], c, climbed):
             return
 
 
 @compiled
-def begin(s: Row, c: Row, mission: Row, ground: Layers, generator: NDArray[np.uint64]) -> None:
+def begin(
+    s: Row, c: Row, mission: Row, rover: Row, ground: Layers, generator: NDArray[np.uint64]
+) -> None:
     """Place the rover of state `s` (24,) and its two targets, and draw which target is rewarded."""
     for _ in range(TRIES):
         s[X], s[Y] = SIDE * CELL * uniform(generator), SIDE * CELL * uniform(generator)
-        if _is_clear(ground, s[X], s[Y], c):
+        if _is_clear(ground, s[X], s[Y], c, rover[OBSTACLE]):
             break
     s[YAW] = math.pi * (2.0 * uniform(generator) - 1.0)
     s[REWARDED] = 1.0 if uniform(generator) < c[TARGET_B] else 0.0
-    _place_target(s, c, mission, ground, generator, TARGET_AX)
-    _place_target(s, c, mission, ground, generator, TARGET_BX)
+    _place_target(s, c, mission, rover[OBSTACLE], ground, generator, TARGET_AX)
+    _place_target(s, c, mission, rover[OBSTACLE], ground, generator, TARGET_BX)
     s[TO_GO] = distance_to(s, s[REWARDED])
 
 

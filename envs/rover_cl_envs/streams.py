@@ -13,8 +13,8 @@ from rover_cl_envs.errors import unknown_name
 
 ROLLOUT = 256 * 64
 """Steps of a rollout of the default training: 256 rovers x 64 steps."""
-SEGMENT_STEPS = 20 * ROLLOUT
-"""Default length of a segment: 20 rollouts of 256 rovers x 64 steps."""
+SHORT, LONG = 20 * ROLLOUT, 32 * ROLLOUT
+"""Steps of a segment: enough for most tasks, and for those that take longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Segment:
     """index into the stream's tasks"""
     drift: Drift
     """how the conditions move, counted from the segment's first step"""
-    steps: int = SEGMENT_STEPS
+    steps: int = SHORT
     """environment steps"""
 
     def __post_init__(self) -> None:
@@ -88,8 +88,7 @@ class Stream:
         """The same stream with that many steps in every segment; drifts keep their shape."""
 
         def scaled(segment: Segment) -> Segment:
-            period = max(1, round(segment.drift.period * steps / segment.steps))
-            return replace(segment, steps=steps, drift=replace(segment.drift, period=period))
+            return replace(segment, steps=steps, drift=segment.drift.stretched(steps / segment.steps))
 
         return replace(self, segments=tuple(scaled(s) for s in self.segments))
 
@@ -134,10 +133,14 @@ def abrupt(
     tasks: Sequence[Task],
     order: Sequence[int],
     conflicts: Sequence[tuple[int, int]] = (),
-    steps: int = SEGMENT_STEPS,
+    steps: int | Sequence[int] = SHORT,
 ) -> Stream:
-    """A stream whose conditions hold within a segment and jump at its end."""
-    segments = tuple(Segment(task=t, drift=Drift.none(tasks[t].conditions), steps=steps) for t in order)
+    """A stream whose conditions hold within a segment and jump at its end; `steps` of all segments, or each."""
+    lengths = [steps] * len(order) if isinstance(steps, int) else steps
+    segments = tuple(
+        Segment(task=t, drift=Drift.none(tasks[t].conditions), steps=n)
+        for t, n in zip(order, lengths, strict=True)
+    )
     return Stream(
         name=name,
         description=description,
@@ -147,54 +150,50 @@ def abrupt(
     )
 
 
-def dead(*wheels: int) -> tuple[float, ...]:
-    """Wheel health with those wheels dead; the index is that of `conditions.WHEELS`."""
-    return tuple(0.0 if w in wheels else 1.0 for w in range(6))
-
-
 NOMINAL = Task(name="nominal", conditions=Conditions())
-DARK_TRAP = Task(name="dark-trap", conditions=Conditions(albedo_contrast=-1.0))
-RIGHT_FRONT = Task(name="right-front-dead", conditions=Conditions(wheel_health=dead(3)))
-LEFT_FRONT = Task(name="left-front-dead", conditions=Conditions(wheel_health=dead(0)))
-TARGET_B = Task(name="target-b", conditions=Conditions(target_b=1.0))
 STEER_BIAS = Task(name="steer-bias", conditions=Conditions(steering_bias=0.6))
+TARGET_B = Task(name="target-b", conditions=Conditions(target_b=1.0))
+
+
+def dark_trap(cover: float) -> Task:
+    """The dark ground traps, the bright one carries; `cover` is the trap's share of the ground."""
+    return Task(name="dark-trap", conditions=Conditions(patch_cover=cover, albedo_contrast=-1.0))
+
+
+def worn(side: str, front: float, rear: float) -> Task:
+    """The "left" or "right" side's front and rear wheels have only that health.
+
+    With a weak rear wheel there is no free way round: driving backward, too, has to be steered against the
+    pull.
+    """
+    ill, well = (front, 1.0, rear), (1.0, 1.0, 1.0)
+    health = ill + well if side == "left" else well + ill
+    return Task(name=f"{side}-side-worn", conditions=Conditions(wheel_health=health))
 
 
 def lookalike() -> Stream:
     """Purgatory: the ground that was safe to the eye is now the trap; more of it than elsewhere, so that
     nobody gets through by luck.
     """
-    tasks = tuple(
-        Task(name=name, conditions=Conditions(patch_cover=0.4, albedo_contrast=contrast))
-        for name, contrast in (("bright-trap", 1.0), ("dark-trap", -1.0))
-    )
+    bright = Task(name="bright-trap", conditions=Conditions(patch_cover=0.4))
     return abrupt(
         "lookalike",
         "bright ground traps, then dark ground, then bright again (Purgatory)",
-        tasks,
+        (bright, dark_trap(0.4)),
         (0, 1, 0),
         conflicts=((0, 1), (1, 0)),
     )
 
 
 def wheel_fault() -> Stream:
-    """Spirit: the right front wheel is dead and the rear one failing; then the left ones instead.
-
-    With a weak rear wheel there is no free way round: driving backward, too, has to be steered against the
-    pull, to opposite sides in the two tasks.
-    """
-    worn = (
-        ("right-side-worn", (1.0, 1.0, 1.0, 0.0, 1.0, 0.6)),
-        ("left-side-worn", (0.0, 1.0, 0.6, 1.0, 1.0, 1.0)),
-    )
-    tasks = [Task(name=name, conditions=Conditions(wheel_health=health)) for name, health in worn]
+    """Spirit: the right front wheel is dead and the rear one failing; then the left ones instead."""
     return abrupt(
         "wheel-fault",
         "healthy, right front wheel dead and rear one weak, then the left ones, healthy (Spirit)",
-        (NOMINAL, *tasks),
+        (NOMINAL, worn("right", 0.0, 0.6), worn("left", 0.0, 0.6)),
         (0, 1, 2, 0),
         conflicts=((0, 1), (0, 2), (1, 2), (2, 1)),
-        steps=32 * ROLLOUT,
+        steps=LONG,
     )
 
 
@@ -206,7 +205,7 @@ def target_swap() -> Stream:
         (NOMINAL, TARGET_B),
         (0, 1, 0),
         conflicts=((0, 1), (1, 0)),
-        steps=32 * ROLLOUT,
+        steps=LONG,
     )
 
 
@@ -220,22 +219,41 @@ def gravity() -> Stream:
 
 
 def mars6() -> Stream:
-    """The mixture of conflicts and helpful tasks, ending on a conflict with all that came before."""
+    """The mixture of helpful tasks and conflicts, ending on one with all that came before.
+
+    The last segment is the longest: the more an agent has trained on one target, the longer it takes to
+    go to the other.
+    """
     return abrupt(
         "mars6",
-        "six tasks, some of which conflict and some help; ends on the look-alike trap",
-        (NOMINAL, TARGET_B, STEER_BIAS, RIGHT_FRONT, LEFT_FRONT, DARK_TRAP),
+        "five tasks of driving to A that help or disturb one another, then the order to drive to B",
+        (NOMINAL, STEER_BIAS, dark_trap(0.25), worn("right", 0.3, 0.9), worn("left", 0.3, 0.9), TARGET_B),
         (0, 1, 2, 3, 4, 5),
-        conflicts=tuple(pair for t in (0, 2, 3, 4, 5) for pair in ((1, t), (t, 1))),
+        conflicts=tuple(pair for t in range(5) for pair in ((5, t), (t, 5))),
+        steps=(SHORT, SHORT, LONG, LONG, LONG, 2 * LONG),
+    )
+
+
+def mars3() -> Stream:
+    """The shortest stream on which something is forgotten: for a first look, and for trying things out."""
+    conditions = replace(TARGET_B.conditions, steering_bias=STEER_BIAS.conditions.steering_bias)
+    return abrupt(
+        "mars3",
+        "drive to A, then to B, then to B with a bias in the steering; minutes",
+        (NOMINAL, TARGET_B, Task(name="target-b-steer-bias", conditions=conditions)),
+        (0, 1, 2),
+        conflicts=((0, 1), (1, 0), (0, 2), (2, 0)),
+        steps=(8 * ROLLOUT, 16 * ROLLOUT, 6 * ROLLOUT),
     )
 
 
 STREAMS: dict[str, Callable[[], Stream]] = {
+    "mars3": mars3,
     "lookalike": lookalike,
     "wheel-fault": wheel_fault,
     "target-swap": target_swap,
-    "gravity": gravity,
     "mars6": mars6,
+    "gravity": gravity,
 }
 """The one table of shipped streams."""
 

@@ -160,7 +160,7 @@ def _appearance(diameter: NDArray[np.float64], mark: NDArray[np.float64]) -> NDA
     k q(k) exp(-q(k) D) / (k0 q(k0) exp(-q(k0) D)), which grows with k; the mark, uniform on [0, 1],
     picks the k where it is reached.
     """
-    grid = np.geomspace(1e-3, MAX_ABUNDANCE, 128)
+    grid = np.arange(1, round(ABUNDANCE_STEPS * MAX_ABUNDANCE) + 1) / ABUNDANCE_STEPS
     q = 1.79 + 0.152 / grid
     kept = np.log(grid * q)[:, None] - q[:, None] * diameter[None, :]
     kept -= kept[-1]
@@ -179,7 +179,7 @@ def _stamp(
     for r in range(len(diameter)):
         radius = diameter[r] / 2
         reach = int(radius / CELL) + 1
-        code = math.ceil(ABUNDANCE_STEPS * appears[r]) + 0.5 * HEIGHT_OVER_DIAMETER * diameter[r]
+        code = round(ABUNDANCE_STEPS * appears[r]) + 0.5 * HEIGHT_OVER_DIAMETER * diameter[r]
         cx, cy = int(place[r, 0] / CELL), int(place[r, 1] / CELL)
         for iy in range(cy - reach, cy + reach + 1):
             for ix in range(cx - reach, cx + reach + 1):

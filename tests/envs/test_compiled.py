@@ -51,6 +51,10 @@ def test_folder_is_told_by_the_sources(tmp_path: Path, monkeypatch: pytest.Monke
     assert first.is_dir() and first.parent == tmp_path / "cache"
     assert first.name == cache_folder().name == folder_anew().name
     soil = package / "soil.py"
+    soil.write_text(
+        "# a remark\n" + soil.read_text(encoding="utf-8").replace('"""', '"""Really: ', 1), encoding="utf-8"
+    )
+    assert folder_anew() == first
     soil.write_text(soil.read_text(encoding="utf-8").replace("0.98", "0.97"), encoding="utf-8")
     assert folder_anew() != first
     changed = folder_anew()

@@ -61,7 +61,7 @@ def test_random_walk_has_no_jumps_and_goes_on_over_periods() -> None:
 
 @given(
     kind=st.sampled_from(KINDS),
-    period=st.integers(1, 10**6),
+    period=st.integers(64, 10**6),
     amplitude=st.floats(0, 1),
     phase=st.floats(0, 5),
     seed=st.integers(0, 5),
@@ -75,6 +75,12 @@ def test_share_stays_within_the_amplitude_and_is_a_function_of_the_step(
     assert 0 <= one.share(step) <= amplitude
     assert one.share(step) == two.share(step)
     assert one.at(step) == two.at(step)
+
+
+def test_stretching_keeps_the_shape_and_the_least_period() -> None:
+    assert drift("linear").stretched(0.5).share(25) == drift("linear").share(50)
+    assert drift("linear").stretched(0.0).period == 1
+    assert drift("random-walk").stretched(0.0).period == 64
 
 
 def test_conditions_are_the_mixture_at_that_share() -> None:
@@ -96,6 +102,7 @@ def test_what_does_not_move_is_still() -> None:
     [
         ({"kind": "lineer"}, "Did you mean 'linear'"),
         ({"period": 0}, "Drift.period is 0, expected an integer >= 1"),
+        ({"kind": "random-walk", "period": 63}, "Drift.period is 63, expected an integer >= 64"),
         ({"amplitude": 1.5}, "Drift.amplitude is 1.5, expected a number from 0 to 1"),
         ({"amplitude": float("nan")}, "Drift.amplitude is nan"),
     ],

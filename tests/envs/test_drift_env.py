@@ -86,6 +86,8 @@ def test_within_one_segment_it_is_the_ordinary_environment() -> None:
         ours, theirs = env.step([1.0, 0.2]), plain.step([1.0, 0.2])
         np.testing.assert_array_equal(ours[0], theirs[0])
         assert ours[1:4] == theirs[1:4]
+        if any(ours[2:4]):
+            np.testing.assert_array_equal(env.reset()[0], plain.reset()[0])
 
 
 def test_target_swap_waits_for_the_next_episode() -> None:

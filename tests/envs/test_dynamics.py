@@ -17,11 +17,16 @@ from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.mission import OUTCOMES, STUCK_STEPS, Mission
 from rover_cl_envs.rovers import MER
 from rover_cl_envs.soil import EMBEDDED_SLIP
-from rover_cl_envs.streams import dead
-from rover_cl_envs.terrain import CELL, SIDE, terrain_bank
+from rover_cl_envs.terrain import CELL, ROCK, SIDE, terrain_bank
+
+
+def dead(*wheels: int) -> tuple[float, ...]:
+    """Wheel health with those wheels dead; the index is that of `conditions.WHEELS`."""
+    return tuple(0.0 if w in wheels else 1.0 for w in range(6))
+
 
 BARE: dict[str, Any] = {"relief": 0.0, "patch_cover": 0.0, "outcrop_cover": 0.0, "rock_abundance": 0.0}
-NOWHERE = Mission(near=900.0, far=900.0, apart=0.0)  # targets out of reach
+NOWHERE = Mission(near=900.0, far=900.0, apart=2.0)  # targets out of reach
 BEDROCK, REGOLITH, SAND, DRIFT = 0.0, 1 / 3, 2 / 3, 1.0
 AHEAD, BACK = (1.0, 0.0), (-1.0, 0.0)
 RIGHT_FRONT, LEFT_FRONT = dead(3), dead(0)
@@ -99,6 +104,37 @@ def test_drift_embeds_as_soon_as_it_counts() -> None:
     assert drive([bare(DRIFT)], steps=STUCK_STEPS - 1).outcomes == ["running"]
     assert drive([bare(DRIFT)], steps=STUCK_STEPS).outcomes == ["embedded"]
     assert abs(drive([bare(DRIFT)], steps=STUCK_STEPS)[d.X][0]) < 0.05
+
+
+def test_a_pause_does_not_free_a_spinning_rover() -> None:
+    batch = Batch(
+        1, rover=MER, mission=NOWHERE, map_seed=0, num_maps=1, time_limit=99, mode=STAY, cues=True, threads=1
+    )
+    batch.conditions[:] = bare(DRIFT).to_array()
+    batch.start(np.ones(1, dtype=np.bool_))
+    ends = []
+    for command in (AHEAD, (0.0, 0.0), (0.0, 0.0), AHEAD):
+        batch.step(np.array([command], dtype=np.float32))
+        ends.append(OUTCOMES[batch.outcomes[0]])
+    assert ends == ["running"] * 3 + ["embedded"]
+
+
+def test_a_rocker_carries_the_front_wheel_and_a_bogie_the_others() -> None:
+    expected = np.array([0.5, -0.25, -0.25] * 2) * 0.1 / (0.75 * MER.wheelbase)
+    for wheel, pitch in enumerate(expected):
+        ground = np.zeros((SIDE, SIDE, 4), dtype=np.float32)
+        x, y = MER.wheels[wheel]
+        ground[d.cell_index(10.0 + y), d.cell_index(10.0 + x), ROCK] = 1 + 0.05  # 0.1 m high
+        state = np.zeros(d.STATE, dtype=np.float32)
+        state[[d.X, d.Y]] = 10.0
+        conditions = bare(rock_abundance=0.01).to_array()
+        soil = np.zeros((2, 13))
+        tallest = d.settle(
+            state, conditions, MER.to_array(), MER.wheels, ground, MER.soil_table(), soil
+        )
+        assert tallest == pytest.approx(0.1)
+        assert state[d.PITCH] == pytest.approx(pitch)
+        assert state[d.ROLL] == pytest.approx((1 if y > 0 else -1) * 0.1 / 3 / MER.track)
 
 
 def test_steepest_climbs() -> None:

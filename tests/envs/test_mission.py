@@ -166,12 +166,20 @@ def test_start_is_as_the_mission_says() -> None:
         assert mission.near - 1e-3 <= distance(env, 1) <= mission.far + 1e-3
         assert math.dist(*scene.targets) >= mission.apart - 1e-3
         for x, y in (scene.pose[:2], *scene.targets):
-            columns = (np.floor((x + CLEAR * np.array([-1, 0, 1])) / scene.cell).astype(int)) % 256
-            rows = (np.floor((y + CLEAR * np.array([-1, 0, 1])) / scene.cell).astype(int)) % 256
+            offsets = np.arange(-CLEAR, CLEAR + 1)
+            columns = (math.floor(x / scene.cell) + offsets) % 256
+            rows = (math.floor(y / scene.cell) + offsets) % 256
             around = np.ix_(rows, columns)
-            assert not scene.sand[around].any() and not scene.rocks[around].any()
+            assert not scene.sand[around].any() and scene.rocks[around].max() <= MER.obstacle
         assert scene.slip == (0, 0) and scene.step == 0 and scene.outcome == "running"
     assert np.abs(np.mean(np.exp(1j * np.array(headings)))) < 0.2
+
+
+def test_nobody_starts_on_a_rock_that_ends_the_drive() -> None:
+    env = MarsRoverEnv(num_maps=4, conditions=world(rock_abundance=0.1))
+    for seed in range(300):
+        env.reset(seed=seed)
+        assert tallest_under_wheels(env) <= MER.obstacle
 
 
 def test_target_is_drawn_with_its_probability() -> None:
@@ -214,6 +222,8 @@ def test_array_is_laid_out_as_the_kernel_reads_it() -> None:
         ({"reach": 7.0}, "0 < reach < near <= far"),
         ({"near": 20.0}, "0 < reach < near <= far"),
         ({"reach": 0.0}, "0 < reach < near <= far"),
+        ({"apart": 1.0}, "Mission.apart is 1.0, expected a number from 2 to 12"),
+        ({"apart": 13.0}, "Mission.apart is 13.0"),
     ],
     ids=str,
 )

@@ -15,7 +15,6 @@ from rover_cl_envs.rovers import MER
 from rover_cl_envs.scene import Scene
 from rover_cl_envs.sensors import BEARINGS, CUES, LIMIT, MARS_GRAVITY, RING, SIZE, ring_points
 from rover_cl_envs.sensors import RANGES as DISTANCES
-from rover_cl_envs.streams import dead
 from rover_cl_envs.vector_env import MarsRoverVectorEnv, observation_space
 
 ROVERS = 64
@@ -38,7 +37,7 @@ TRACES: dict[str, tuple[dict[str, Any], range]] = {
     "rock_abundance": ({"rock_abundance": 0.1}, HEIGHTS),
     "motor_gain": ({"motor_gain": 0.5}, range(14, 15)),
     "steering_bias": ({"steering_bias": 0.3}, range(15, 16)),
-    "wheel_health": ({"wheel_health": dead(3)}, range(24, 25)),
+    "wheel_health": ({"wheel_health": (1.0, 1.0, 1.0, 0.0, 1.0, 1.0)}, range(24, 25)),
 }
 
 

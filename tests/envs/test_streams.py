@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rover_cl_envs.conditions import WHEELS, Conditions
 from rover_cl_envs.drift import Drift
-from rover_cl_envs.streams import STREAMS, Segment, Stream, Task, abrupt, dead, get_stream
+from rover_cl_envs.streams import STREAMS, Segment, Stream, Task, abrupt, get_stream, worn
 
 A, B, C = (
     Task(name=name, conditions=Conditions(gravity=g)) for name, g in (("a", 2.0), ("b", 4.0), ("c", 8.0))
@@ -42,10 +42,19 @@ def test_unknown_stream_names_the_nearest() -> None:
         get_stream("look-alike")
 
 
-def test_dead_wheels_are_those_named() -> None:
-    health = dead(WHEELS.index("right front"), WHEELS.index("left rear"))
-    assert [w for w, h in zip(WHEELS, health, strict=True) if h == 0] == ["left rear", "right front"]
-    assert dead() == (1.0,) * 6
+def test_worn_wheels_are_those_of_the_side() -> None:
+    for side in ("left", "right"):
+        task = worn(side, 0.1, 0.6)
+        health = dict(zip(WHEELS, task.conditions.wheel_health, strict=True))
+        assert {w: h for w, h in health.items() if h < 1} == {f"{side} front": 0.1, f"{side} rear": 0.6}
+        assert task.name == f"{side}-side-worn"
+
+
+def test_each_segment_may_have_a_length_of_its_own() -> None:
+    stream = abrupt("s", "", (A, B), (0, 1), steps=(10, 20))
+    assert [segment.steps for segment in stream.segments] == [10, 20]
+    with pytest.raises(ValueError, match="zip"):
+        abrupt("s", "", (A, B), (0, 1), steps=(10,))
 
 
 @given(step=st.integers(0, 100))

@@ -123,7 +123,7 @@ def test_rock_counts_are_golombeks_within_poisson_bounds(bank: TerrainBank, abun
         if diameter < SMALLEST_ROCK:
             continue
         expected = per_100 * AREA / 100
-        hidden = 0.08  # small rocks under larger ones, and the coarse steps of thinning
+        hidden = 0.03  # small rocks under larger ones
         margin = 4 * math.sqrt(expected)
         number = np.count_nonzero(seen > diameter)
         assert expected * (1 - hidden) - margin <= number <= expected + margin

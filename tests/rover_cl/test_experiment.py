@@ -45,7 +45,7 @@ class _Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("method", ["replay:capacity=32+ewc:samples=32", "scratch", "joint"])
+@pytest.mark.parametrize("method", ["replay:capacity=32+ewc:samples=32", "scratch"])
 def test_a_run_killed_between_and_within_segments_ends_as_if_never_stopped(
     tmp_path: Path, method: str
 ) -> None:
@@ -65,6 +65,30 @@ def test_a_run_killed_between_and_within_segments_ends_as_if_never_stopped(
     run(config, tmp_path / "stopped")
     whole, stopped = (tmp_path / name / "scores.npz" for name in ("whole", "stopped"))
     assert whole.read_bytes() == stopped.read_bytes()
+
+
+def test_joint_training_is_one_stretch_examined_where_segments_would_end(tmp_path: Path) -> None:
+    config = micro(method="joint")
+    whole = run(config, tmp_path / "whole")
+    assert whole.scores.segment.tolist() == [-1, 0, 0, 1, 1, 2, 2]
+    assert whole.scores.steps.tolist() == [0, 128, 256, 384, 512, 640, 768]
+    assert len(whole.costs) == 1 and whole.cost.env_steps == 768
+
+    def kill(progress: Progress) -> None:
+        if progress.share > 0.5:
+            raise _Killed
+
+    with pytest.raises(_Killed):
+        run(config, tmp_path / "stopped", kill)
+    assert RunFolder(tmp_path / "stopped").finished() is None
+    run(config, tmp_path / "stopped")
+    assert (tmp_path / "whole/scores.npz").read_bytes() == (tmp_path / "stopped/scores.npz").read_bytes()
+
+
+def test_a_segment_shorter_than_a_rollout_is_examined_all_the_same(tmp_path: Path) -> None:
+    scores = run(micro(method="joint", steps_per_segment=32), tmp_path).scores
+    assert sorted(set(scores.segment.tolist())) == [-1, 0, 1, 2]
+    assert scores.steps[-1] == 128  # two rollouts of 64
 
 
 def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:

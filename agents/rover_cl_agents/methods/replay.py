@@ -27,7 +27,7 @@ class ReplayConfig:
     """States kept of each task, >= 1."""
     batch_size: int = 1024
     """Stored states asked at each optimiser step, >= 1."""
-    weight: float = 0.03
+    weight: float = 0.1
     """Of the distance to the stored answers, beside the algorithm's own loss, >= 0; 0 switches the method
     off."""
 
