@@ -83,6 +83,8 @@ class ContinualLearner:
         self.steps = 0
         """Environment steps over all tasks."""
         self._env_seed: int | None = None
+        self._learning: int | None = None  # the task that the networks are turned to while they learn
+        self._selective = [m for m in self.methods if overrides(m, "select")]
         self._hooks = StepHooks(algorithm, self.methods)
         root = (algorithm.seed or 0) if seed is None else seed
         for index, method in enumerate(self.methods):
@@ -122,6 +124,8 @@ class ContinualLearner:
             self._switch()
         for method in self.methods:
             method.on_task_start(number)
+        self._select(number)
+        self._learning = number
         self._hooks.attach()
         try:
             self.algorithm.learn(total_timesteps, callback=self._callback(callback), reset_num_timesteps=True)
@@ -167,19 +171,43 @@ class ContinualLearner:
         ours = _RolloutCallback(watching)
         return ours if users is None else CallbackList([ours, users])
 
+    def _select(self, task: int | None) -> None:
+        for method in self._selective:
+            method.select(task)
+
     def predict(
-        self, observations: NDArray[Any], deterministic: bool = True, task: int | None = None
+        self,
+        observations: NDArray[Any],
+        deterministic: bool = True,
+        task: int | NDArray[np.int64] | None = None,
     ) -> NDArray[Any]:
         """Act.
 
         Args:
             observations: Shape (n, *observation), as the algorithm is fed.
             deterministic: Greedily, or as in training (then drawing from torch's global generator).
-            task: The task at hand, for methods with a head for each; there is none such among today's.
+            task: The task at hand, or that of each observation, shape (n,); None if nobody knows. Only methods
+                with parts of their own for each task look at it.
 
         Returns:
             Actions, shape (n, *action), inside the action space.
         """
+        if not self._selective:
+            return self._act(observations, deterministic)
+        tasks = np.full(len(observations), -1 if task is None else task)
+        actions: NDArray[Any] | None = None
+        try:
+            for number in np.unique(tasks):
+                self._select(None if number < 0 else int(number))
+                part = self._act(observations[tasks == number], deterministic)
+                actions = np.empty((len(tasks), *part.shape[1:]), part.dtype) if actions is None else actions
+                actions[tasks == number] = part
+        finally:
+            self._select(self._learning)
+        assert actions is not None, "there is at least one observation"
+        return actions
+
+    def _act(self, observations: NDArray[Any], deterministic: bool) -> NDArray[Any]:
         if deterministic:
             self.algorithm.policy.set_training_mode(False)
             return act(self.algorithm, observations)
@@ -267,4 +295,6 @@ class ContinualLearner:
             CheckpointError: if a file is damaged, or was made by a different learner.
         """
         self.tasks, self.steps = snapshot.restore(Path(folder), self.algorithm, self.methods)
+        self._learning = self.tasks[-1] if self.tasks else None
+        self._select(self._learning)
         return self

@@ -99,12 +99,17 @@ def restore(folder: Path, algorithm: BaseAlgorithm, methods: Sequence[Method]) -
     tensors, index = checkpoint.read(folder)
     with refusals(folder, RuntimeError):
         _check(index, algorithm, methods, folder / checkpoint.INDEX)
+        states: list[State] = [
+            {**_under(tensors["methods"], str(position)), **entry["scalars"]}
+            for position, entry in enumerate(index["methods"])
+        ]
+        for method, state in zip(methods, states, strict=True):
+            method.reshape(state)
         checkpoint.copy_into(_policy_tensors(algorithm), tensors["policy"], folder / "policy.safetensors")
         for role, optimizer in all_optimizers(algorithm).items():
             own = _under(tensors["optimizers"], role)
             checkpoint.unpack_optimizer(optimizer, own, folder / "optimizers.safetensors")
-        for position, (method, entry) in enumerate(zip(methods, index["methods"], strict=True)):
-            state: State = {**_under(tensors["methods"], str(position)), **entry["scalars"]}
+        for method, state in zip(methods, states, strict=True):
             method.load_state_dict(state)
         for name, value in index["counters"].items():
             if name in COUNTERS and hasattr(algorithm, name):

@@ -17,7 +17,7 @@ from rover_cl_envs.vector_env import MarsRoverVectorEnv
 MAPS: dict[str, Any] = {"num_maps": 2}
 LIMIT = 7  # steps; many episodes end in a short test
 # So soft and rocky that rovers embed, so that episodes end in more than one way.
-HARD = Conditions(ground_fluffiness=0.75, relief=0.1, outcrop_cover=0.5, rock_abundance=0.05)
+HARD = Conditions(ground_fluffiness=0.95, relief=0.1, outcrop_cover=0.5, rock_abundance=0.05)
 MODES = [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP, AutoresetMode.DISABLED]
 
 

@@ -32,7 +32,8 @@ class Method:
 
     A door that a subclass doesn't override costs nothing. The learner calls, in this order: `bind` once;
     then for each task `on_task_start`; during training `on_rollout_end` after each rollout and, at every
-    optimiser step, `auxiliary_loss`, `auxiliary_gradient` and `adjust_update`; at last `on_task_end`.
+    optimiser step, `auxiliary_loss`, `auxiliary_gradient` and `adjust_update`; at last `on_task_end`. `select`
+    comes before every prediction.
 
     A role names an optimiser: `"policy"` (PPO, A2C, DQN), or `"actor"` and `"critic"` (SAC, TD3).
 
@@ -84,6 +85,14 @@ class Method:
     def on_task_end(self) -> None:
         """Consolidate the task just learned; the algorithm still holds its last experience."""
 
+    def select(self, task: int | None) -> None:
+        """Turn the networks to `task` before they act: its head, column or mask.
+
+        Args:
+            task: One that was learned or is being learned; None if nobody says, so that the method takes the
+                latest, or infers it.
+        """
+
     def describe(self) -> dict[str, int | float | str | bool]:
         """Give the settings that a checkpoint writes down, and that a restored learner must share."""
         return {}
@@ -91,6 +100,13 @@ class Method:
     def state_dict(self) -> State:
         """Give all that the method has to remember between two tasks."""
         return {}
+
+    def reshape(self, state: State) -> None:
+        """Give the networks the layers that they had when `state` was taken.
+
+        Called before the networks' weights and the optimisers are put back, and `load_state_dict` after them.
+        A method that exchanges or adds layers while it learns needs it.
+        """
 
     def load_state_dict(self, state: State) -> None:
         """Take back what `state_dict` gave.
