@@ -186,8 +186,8 @@ class ContinualLearner:
         Args:
             observations: Shape (n, *observation), as the algorithm is fed.
             deterministic: Greedily, or as in training (then drawing from torch's global generator).
-            task: The task at hand, or that of each observation, shape (n,); None if nobody knows. Only methods
-                with parts of their own for each task look at it.
+            task: The task at hand, or that of each observation, shape (n,); None if nobody knows. Only
+                methods with parts of their own for each task look at it.
 
         Returns:
             Actions, shape (n, *action), inside the action space.

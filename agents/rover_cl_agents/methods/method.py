@@ -32,8 +32,8 @@ class Method:
 
     A door that a subclass doesn't override costs nothing. The learner calls, in this order: `bind` once;
     then for each task `on_task_start`; during training `on_rollout_end` after each rollout and, at every
-    optimiser step, `auxiliary_loss`, `auxiliary_gradient` and `adjust_update`; at last `on_task_end`. `select`
-    comes before every prediction.
+    optimiser step, `auxiliary_loss`, `auxiliary_gradient` and `adjust_update`; at last `on_task_end`.
+    `select` comes before every prediction.
 
     A role names an optimiser: `"policy"` (PPO, A2C, DQN), or `"actor"` and `"critic"` (SAC, TD3).
 
