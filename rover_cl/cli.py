@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import rover_cl
+from rover_cl import listing
 from rover_cl.console import FAILURE, command_line, orderly, progress
 
 app = typer.Typer(
@@ -48,37 +49,19 @@ def _options(
 @app.command(epilog="Example: rover-cl envs --json")
 def envs(as_json: AsJson = False) -> None:
     """List the environments."""
-    import gymnasium
-
-    specs = sorted(name for name in gymnasium.registry if name.startswith("RoverCL/"))
-    texts = {
-        "RoverCL/MarsRover-v0": "one rover, fixed conditions; gymnasium.make_vec gives a batch of 1 to 65536",
-        "RoverCL/MarsDrift-v0": "a stream as an ordinary environment: the conditions drift while you step",
-    }
-    _list([{"name": name, "description": texts.get(name, "")} for name in specs], as_json)
+    typer.echo(listing.as_text(listing.environments(), as_json))
 
 
 @app.command(epilog="Example: rover-cl streams --json")
 def streams(as_json: AsJson = False) -> None:
     """List the streams of tasks, with their length."""
-    from rover_cl_envs.streams import STREAMS
-
-    rows = []
-    for name, make in STREAMS.items():
-        stream = make()
-        counts = f"{len(stream.tasks)} tasks, {len(stream.segments)} segments"
-        size = f"{counts}, {stream.total_steps / 1e6:.1f} M steps"
-        rows.append({"name": name, "description": stream.description, "cost": size})
-    _list(rows, as_json)
+    typer.echo(listing.as_text(listing.streams(), as_json))
 
 
 @app.command(epilog="Example: rover-cl methods")
 def methods(as_json: AsJson = False) -> None:
     """List the methods, with what they cost. Those that are remedies compose: replay+ewc."""
-    from rover_cl.catalogue import METHODS
-
-    rows = [{"name": n, "description": e.description, "cost": e.cost} for n, e in METHODS.items()]
-    _list(rows, as_json)
+    typer.echo(listing.as_text(listing.methods(), as_json))
 
 
 @app.command(
@@ -291,12 +274,3 @@ def bench(
 def main() -> None:
     """Run the command line."""
     app()
-
-
-def _list(rows: list[dict[str, str]], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(rows, indent=1))
-        return
-    widths = {key: max(len(row[key]) for row in rows) for key in rows[0]} if rows else {}
-    for row in rows:
-        typer.echo("  ".join(f"{row[key]:<{width}}" for key, width in widths.items()).rstrip())

@@ -49,6 +49,8 @@ class Examiner:
     ) -> None:
         self._shape = (len(tasks), episodes)
         self._seed = seed
+        self.tasks = np.repeat(np.arange(len(tasks)), episodes)
+        """the task of each rover, (T * K,)"""
         self.env = examination_env(
             [task.conditions for task in tasks for _ in range(episodes)], seed=seed, action_type=action_type
         )
@@ -84,7 +86,13 @@ def rover_seed(seed: int, rover: int) -> int:
     return (EVALUATION_SEED + seed) * MOST_ROVERS + rover
 
 
-def examination_env(conditions: Sequence[Any], *, seed: int, action_type: str) -> MarsRoverVectorEnv:
+def examination_env(
+    conditions: Sequence[Any],
+    *,
+    seed: int,
+    action_type: str,
+    autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
+) -> MarsRoverVectorEnv:
     """Make rovers on the unseen maps of a run's examination, one for each entry of `conditions`."""
     return MarsRoverVectorEnv(
         len(conditions),
@@ -94,7 +102,7 @@ def examination_env(conditions: Sequence[Any], *, seed: int, action_type: str) -
         map_seed=EVALUATION_SEED + seed,
         num_maps=NUM_MAPS,
         time_limit=MAX_EPISODE_STEPS,
-        autoreset_mode=AutoresetMode.SAME_STEP,
+        autoreset_mode=autoreset_mode,
         threads=1,
     )
 

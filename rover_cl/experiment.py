@@ -2,13 +2,14 @@
 
 A run takes its agent through the checkpoint at every segment's start, whether it was stopped there or not,
 and seeds everything from (seed, segment). So a resumed run is the run that was never stopped, bit for bit.
-Joint training knows no segments: it learns all tasks in one go, with one schedule and one buffer, and is examined
-where a segment would end; stopped within, it begins anew.
+Joint training knows no segments: it learns all tasks in one go, with one schedule and one buffer, and is
+examined where a segment would end; stopped within, it begins anew.
 """
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,8 @@ def run(config: RunConfig, path: Path, listen: Listener = lambda progress: None)
     folder = open_run(path, config.describe())
     finished = folder.finished()
     if finished is None or not finished.complete:
-        with _one_thread(), closing(_Run(config, stream, folder, listen)) as unfinished:
-            finished = unfinished.complete(finished)
+        with folder.alone(), _one_thread(), closing(_Run(config, stream, folder, listen)) as unfinished:
+            finished = unfinished.complete(folder.finished())
     listen(Progress(run=config.label, share=1.0, text="done"))
     return finished
 
@@ -162,13 +163,14 @@ class _Run:
         keep = (
             trained - {self._stream.segments[segment].task} if self._method.protocol == "scratch" else set()
         )
+        policy = partial(learner.predict, task=self._examiner.tasks)
         if segment == 0:
-            self._examine(learner.predict, 0, -1)
+            self._examine(policy, 0, -1)
         learner.reseed(derived_seed(self._config.seed, segment))
         length = sum(self._stream.segments[s].steps for s in stretch)
         callback = _Examinations(
             marks=self._marks(stretch),
-            examine=lambda steps, s: self._examine(learner.predict, begin + steps, s, keep),
+            examine=lambda steps, s: self._examine(policy, begin + steps, s, keep),
             tell=lambda steps: self._tell(stretch, min(steps / length, 1.0)),
         )
         examined_before = self._examining.seconds
@@ -176,7 +178,7 @@ class _Run:
             learner.learn_task(env, total_timesteps=length, task=self._task(segment), callback=callback)
         inner = self._examining.seconds - examined_before
         steps = int(learner.algorithm.num_timesteps)
-        self._examine(learner.predict, begin + steps, last, keep)
+        self._examine(policy, begin + steps, last, keep)
         self._folder.save_checkpoint(last, learner.save, keep=self._method.protocol == "scratch")
         size = learner.cost()
         env.close()
@@ -186,7 +188,7 @@ class _Run:
             simulator_s=env.watch.seconds,
             env_steps=steps,
             evaluation_steps=self._examined_steps,
-            method_bytes=size.bytes,
+            method_bytes=size.bytes + 4 * size.parameters * len(keep),
             parameters=size.parameters * (len(keep) + 1),
         )
 

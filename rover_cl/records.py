@@ -17,12 +17,14 @@ import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from rover_cl.metrics import Scores
 
@@ -49,7 +51,7 @@ class SegmentCost:
     evaluation_steps: int = 0
     """environment steps spent evaluating"""
     method_bytes: int = 0
-    """memory that the methods hold besides the network, at most [B]"""
+    """memory held besides one network, at most [B]: what methods keep, and the agents of other tasks"""
     parameters: int = 0
     """trainable parameters of all agents that are kept, at most"""
 
@@ -99,6 +101,25 @@ class RunFolder:
 
     path: Path
     """where it lies"""
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other process from writing here; a killed one's lock is gone with it.
+
+        Raises:
+            ValueError: another process writes here.
+        """
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise ValueError(
+                f"{self.path} is being written by another process; wait for it, or choose another --out"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def config(self) -> Json:
         """Read what was run."""

@@ -94,8 +94,9 @@ def sign_flip_test(differences: ArrayLike, *, max_exact: int = 14, draws: int = 
     """Two-sided p-value of "the paired differences are symmetric about zero"; NaN below two seeds.
 
     Its statistic is the mean, not the interquartile mean of the estimates: that one does not notice when the
-    smallest of five changes sign, which doubles the least p that five seeds can give. Exact over all 2^n signs up to `max_exact` seeds, else over random signs (fixed generator). With n seeds
-    no p can be below 2 / 2^n: five seeds cannot reach 0.05.
+    smallest of five changes sign, which doubles the least p that five seeds can give. Exact over all 2^n
+    signs up to `max_exact` seeds, else over random signs (fixed generator). With n seeds no p can be below
+    2 / 2^n: five seeds cannot reach 0.05.
     """
     values = np.asarray(differences, dtype=np.float64)
     n = len(values)
@@ -152,8 +153,6 @@ def paired_differences(
     members = [name for name in others if family is None or name in family]
     corrected = p_values | dict(zip(members, holm([p_values[name] for name in members]), strict=True))
     return {
-        name: Difference(
-            estimate=bootstrap(differences[name]), p=p_values[name], p_holm=corrected[name]
-        )
+        name: Difference(estimate=bootstrap(differences[name]), p=p_values[name], p_holm=corrected[name])
         for name in others
     }

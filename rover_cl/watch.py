@@ -1,10 +1,12 @@
 """Two agents on the same ground: one that had just learned the first task, and what the drift left of it."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -15,8 +17,8 @@ from rover_cl.evaluation import Policy, examination_env, rover_seed
 from rover_cl.metrics import Scores, segment_matrix
 from rover_cl.records import RunFolder
 from rover_cl_agents import ContinualLearner
-from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.renderer import draw
+from rover_cl_envs.streams import Task
 from rover_cl_envs.vector_env import MarsRoverVectorEnv
 
 Frame = NDArray[np.uint8]
@@ -66,14 +68,13 @@ def before_after(path: Path, gif: Path, *, size: int = 360, every: int = 4) -> B
     task = stream.segments[0].task
     episode = telling_episode(finished.scores, task)
     rover = rover_seed(config.seed, task * config.eval_episodes + episode)
-    conditions = stream.tasks[task].conditions
     last = finished.segments - 1
     matrix = segment_matrix(finished.scores)
     sides = []
     for segment in (0, last):
         title = f"after segment {segment + 1} (success {matrix[segment, task]:.2f})"
         checkpoint = folder.checkpoint(segment)
-        sides.append(_drive(config, checkpoint, conditions, rover, title, size=size, every=every))
+        sides.append(_drive(config, checkpoint, stream.tasks[task], rover, title, size=size, every=every))
     _write_gif(_side_by_side(sides[0], sides[1]), gif)
     return BeforeAfter(
         task=stream.tasks[task].name,
@@ -96,7 +97,7 @@ def telling_episode(scores: Scores, task: int) -> int:
 def _drive(
     config: RunConfig,
     checkpoint: Path,
-    conditions: Conditions,
+    task: Task,
     seed: int,
     title: str,
     *,
@@ -105,9 +106,17 @@ def _drive(
 ) -> list[Frame]:
     """Frames of one episode."""
     algorithm, build_algorithm = parse_algorithm(config.algorithm)
-    env = examination_env([conditions], seed=config.seed, action_type=algorithm.action_type)
+    env = examination_env(
+        [task.conditions],
+        seed=config.seed,
+        action_type=algorithm.action_type,
+        autoreset_mode=AutoresetMode.NEXT_STEP,  # so that the last picture is of the episode's end
+    )
     learner = ContinualLearner(build_algorithm().build(env, 0), parse_method(config.method).build(), seed=0)
-    frames = film(env, learner.restore(checkpoint).predict, seed, title, size=size, every=every)
+    learner.restore(checkpoint)
+    number = config.build_stream().tasks.index(task)
+    policy = partial(learner.predict, task=number)
+    frames = film(env, policy, seed, title, size=size, every=every)
     env.close()
     return frames
 
@@ -129,7 +138,8 @@ def film(
         step += 1
         if terminated[0] or truncated[0]:
             ending = "arrived" if infos["success"][0] else f"failed: {outcome_name(infos['outcome'][0])}"
-            frames.append(_captioned(draw(scene, size=(size, size)), f"{title}: {ending}"))
+            last = env.scene(0, track=tuple(track))
+            frames.append(_captioned(draw(last, size=(size, size)), f"{title}: {ending}"))
             return frames
 
 

@@ -195,6 +195,7 @@ class ContinualLearner:
         if not self._selective:
             return self._act(observations, deterministic)
         tasks = np.full(len(observations), -1 if task is None else task)
+        tasks[~np.isin(tasks, [*self.tasks, -1 if self._learning is None else self._learning])] = -1
         actions: NDArray[Any] | None = None
         try:
             for number in np.unique(tasks):

@@ -37,7 +37,7 @@ class Drift:
     end: Conditions
     """where it leads"""
     period: int = WALK_TICKS
-    """[steps]; its meaning is the kind's; at least 64 for a random walk, which moves 64 times in it, else 1"""
+    """[steps]; its meaning is the kind's; at least 1, for a random walk 64, as it moves 64 times in it"""
     amplitude: float = 1.0
     """largest share of the way from `start` to `end`"""
     seed: int = 0

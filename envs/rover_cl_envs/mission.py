@@ -94,8 +94,8 @@ class Mission:
             )
         if not 2 * self.reach <= self.apart <= 2 * self.near:
             raise ValueError(
-                f"Mission.apart is {self.apart}, expected a number from {2 * self.reach:g} to {2 * self.near:g} "
-                "(twice the reach to twice the near)."
+                f"Mission.apart is {self.apart}, expected a number from {2 * self.reach:g} "
+                f"to {2 * self.near:g} (twice the reach to twice the near)."
             )
 
     def to_array(self) -> NDArray[np.float32]:
@@ -113,7 +113,7 @@ CLEAR = 4  # cells of free ground on each side of a start or a target: a rover's
 
 @compiled
 def _is_clear(ground: Layers, x: float, y: float, c: Row, climbed: float) -> bool:
-    """Whether x, y and the ground one metre around it have no patch, and no rock higher than `climbed` [m]."""
+    """Whether the ground up to one metre from x, y has no patch, and no rock higher than `climbed` [m]."""
     for i in range(-CLEAR, CLEAR + 1):
         for j in range(-CLEAR, CLEAR + 1):
             px, py = x + i * CELL, y + j * CELL
@@ -126,8 +126,7 @@ def _is_clear(ground: Layers, x: float, y: float, c: Row, climbed: float) -> boo
 def _place_target(
     s: Row, c: Row, mission: Row, climbed: float, ground: Layers, generator: NDArray[np.uint64], column: int
 ) -> None:
-    """Draw target A (column TARGET_AX) or B around the rover, clear of patches, rocks above `climbed` and
-    the other."""
+    """Draw target A (column TARGET_AX) or B around the rover, on clear ground and apart from the other."""
     for _ in range(TRIES):
         distance = mission[NEAR] + (mission[FAR] - mission[NEAR]) * uniform(generator)
         bearing = 2.0 * math.pi * uniform(generator)
@@ -141,9 +140,7 @@ def _place_target(
 
 
 @compiled
-def begin(
-    s: Row, c: Row, mission: Row, rover: Row, ground: Layers, generator: NDArray[np.uint64]
-) -> None:
+def begin(s: Row, c: Row, mission: Row, rover: Row, ground: Layers, generator: NDArray[np.uint64]) -> None:
     """Place the rover of state `s` (24,) and its two targets, and draw which target is rewarded."""
     for _ in range(TRIES):
         s[X], s[Y] = SIDE * CELL * uniform(generator), SIDE * CELL * uniform(generator)

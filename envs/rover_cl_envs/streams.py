@@ -135,7 +135,7 @@ def abrupt(
     conflicts: Sequence[tuple[int, int]] = (),
     steps: int | Sequence[int] = SHORT,
 ) -> Stream:
-    """A stream whose conditions hold within a segment and jump at its end; `steps` of all segments, or each."""
+    """A stream whose conditions hold within a segment and jump at its end; `steps` of all, or of each."""
     lengths = [steps] * len(order) if isinstance(steps, int) else steps
     segments = tuple(
         Segment(task=t, drift=Drift.none(tasks[t].conditions), steps=n)

@@ -129,9 +129,7 @@ def test_a_rocker_carries_the_front_wheel_and_a_bogie_the_others() -> None:
         state[[d.X, d.Y]] = 10.0
         conditions = bare(rock_abundance=0.01).to_array()
         soil = np.zeros((2, 13))
-        tallest = d.settle(
-            state, conditions, MER.to_array(), MER.wheels, ground, MER.soil_table(), soil
-        )
+        tallest = d.settle(state, conditions, MER.to_array(), MER.wheels, ground, MER.soil_table(), soil)
         assert tallest == pytest.approx(0.1)
         assert state[d.PITCH] == pytest.approx(pitch)
         assert state[d.ROLL] == pytest.approx((1 if y > 0 else -1) * 0.1 / 3 / MER.track)

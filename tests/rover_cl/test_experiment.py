@@ -99,6 +99,13 @@ def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
     assert again.costs == first.costs
 
 
+def test_a_run_that_another_process_writes_is_refused(tmp_path: Path) -> None:
+    folder = open_run(tmp_path, micro().describe())
+    with folder.alone(), pytest.raises(ValueError, match="being written by another process"):
+        run(micro(), tmp_path)
+    assert run(micro(), tmp_path).complete
+
+
 def test_another_configuration_is_refused(tmp_path: Path) -> None:
     run(micro(), tmp_path)
     with pytest.raises(ValueError, match=r"config\.seed is 0 there and 1 here"):
