@@ -16,23 +16,9 @@ from rover_cl_agents import checkpoint, snapshot, task_switch
 from rover_cl_agents.methods import Cost, Method
 from rover_cl_agents.methods.method import overrides
 from rover_cl_agents.outputs import act
+from rover_cl_agents.rollout_callback import RolloutCallback
 from rover_cl_agents.step_hooks import StepHooks
 from rover_cl_agents.vec_env import Env, as_vec_env, holds
-
-
-class _RolloutCallback(BaseCallback):
-    """Tells the methods of each rollout."""
-
-    def __init__(self, methods: Sequence[Method]) -> None:
-        super().__init__()
-        self._methods = methods
-
-    def _on_step(self) -> bool:
-        return True
-
-    def _on_rollout_end(self) -> None:
-        for method in self._methods:
-            method.on_rollout_end()
 
 
 class ContinualLearner:
@@ -166,9 +152,9 @@ class ContinualLearner:
 
     def _callback(self, users: BaseCallback | None) -> BaseCallback | None:
         watching = [method for method in self.methods if overrides(method, "on_rollout_end")]
-        if not watching:
+        if not watching and not self._hooks.penalises:
             return users
-        ours = _RolloutCallback(watching)
+        ours = RolloutCallback(watching, self._hooks.penalties)
         return ours if users is None else CallbackList([ours, users])
 
     def _select(self, task: int | None) -> None:

@@ -45,9 +45,16 @@ class StepHooks:
         self._gradients = [m for m in methods if overrides(m, "auxiliary_gradient")]
         self._adjusters = [m for m in methods if overrides(m, "adjust_update")]
         self._handles: list[RemovableHandle] = []
+        self.penalties: dict[str, Tensor] = {}
+        """The losses that the methods last added, by their names."""
         self._before: dict[str, Tensor] = {}
         limit = getattr(algorithm, "max_grad_norm", None)
         self._max_norm = None if limit is None else float(limit)
+
+    @property
+    def penalises(self) -> bool:
+        """Whether a method adds a loss."""
+        return bool(self._losses)
 
     def attach(self) -> None:
         """Hook the optimisers that the policy has now; the hooks of an earlier call are removed."""
@@ -73,6 +80,7 @@ class StepHooks:
             handle.remove()
         self._handles.clear()
         self._before.clear()
+        self.penalties.clear()
 
     def _enter(self, role: str, optimizer: torch.optim.Optimizer) -> None:
         """Add the penalties' gradient; remember the weights if the step is to be edited."""
@@ -90,8 +98,12 @@ class StepHooks:
         moment.
         """
         total: dict[Parameter, Tensor] = {}
-        losses = [loss for method in self._losses if (loss := method.auxiliary_loss(role)) is not None]
-        losses = [loss for loss in losses if loss.requires_grad]
+        losses = []
+        for method in self._losses:
+            loss = method.auxiliary_loss(role)
+            if loss is not None and loss.requires_grad:
+                self.penalties[method.name] = loss.detach()
+                losses.append(loss)
         if losses:
             gradients = torch.autograd.grad(sum(losses[1:], losses[0]), parameters, allow_unused=True)
             total = {p: g for p, g in zip(parameters, gradients, strict=True) if g is not None}

@@ -10,9 +10,11 @@ import pytest
 import torch
 from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import configure
 from torch import Tensor
 
 from rover_cl_agents import EWC, ContinualLearner, PPOConfig, Replay
+from rover_cl_agents.methods.method import Method, State
 from rover_cl_agents.vec_env import as_vec_env
 
 SMALL = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(32, 32))
@@ -167,3 +169,48 @@ def test_cost_counts_trained_parameters(bandit: Any) -> None:
     learner = ContinualLearner(SMALL.build(bandit(0, 8), 0))
     assert learner.cost().bytes == 0
     assert learner.cost().parameters == 2 * (4 * 32 + 32 + 32 * 32 + 32) + (32 * 2 + 2) + (32 + 1) + 2
+
+
+class Told(Method):
+    """Remembers which task the networks were turned to."""
+
+    name = "told"
+
+    def __init__(self) -> None:
+        self.selected: list[int | None] = []
+        self.reshaped = 0
+
+    def select(self, task: int | None) -> None:
+        self.selected.append(task)
+
+    def reshape(self, state: State) -> None:
+        self.reshaped += 1
+
+
+def test_the_networks_are_turned_to_each_task_and_back(bandit: Any, tmp_path: Path) -> None:
+    told = Told()
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [told])
+    for task in (0, 1):
+        learner.learn_task(bandit(task, 8), total_timesteps=128)
+    observations = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
+    told.selected.clear()
+    actions = learner.predict(observations, task=np.array([1, 0, 7, 0, 1, 1]))
+    assert told.selected == [None, 0, 1, 1]  # nobody learned 7; at last back to the task being learned
+    np.testing.assert_allclose(actions, learner.predict(observations), atol=1e-6)
+    learner.save(tmp_path / "c")
+    assert told.reshaped == 0
+    other = ContinualLearner(SMALL.build(bandit(0, 8), 1), [Told()]).restore(tmp_path / "c")
+    again = other.methods[0]
+    assert isinstance(again, Told) and (again.reshaped, again.selected) == (1, [1])
+
+
+def test_penalties_are_logged(bandit: Any, tmp_path: Path) -> None:
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [Replay(capacity=20, batch_size=8)])
+    learner.algorithm.set_logger(configure(str(tmp_path), ["csv"]))
+    for task in (0, 1):
+        learner.learn_task(bandit(task, 8), total_timesteps=256)
+    learner.algorithm.logger.close()
+    lines = (tmp_path / "progress.csv").read_text(encoding="utf-8").splitlines()
+    column = lines[0].split(",").index("methods/replay")
+    values = [line.split(",")[column] for line in lines[1:] if line.split(",")[column]]
+    assert values and all(float(value) > 0 for value in values)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from rover_cl_agents.memory import Memory, Reservoir
+from rover_cl_agents.insertion import Reservoir
+from rover_cl_agents.memory import Memory
 from rover_cl_agents.outputs import Outputs
 
 

@@ -6,7 +6,9 @@ import pytest
 import torch
 from stable_baselines3 import PPO
 
-from rover_cl_agents import EWC, EWCConfig
+from rover_cl_agents import EWC, ContinualLearner, EWCConfig, PPOConfig
+from rover_cl_agents.methods.method import overrides
+from rover_cl_agents.step_hooks import StepHooks
 from rover_cl_agents.vec_env import as_vec_env
 
 
@@ -87,12 +89,72 @@ def test_state_round_trip_and_refusals(ewc: EWC) -> None:
     assert torch.equal(gradient(other), gradient(ewc))
     assert other.cost() == ewc.cost()
     assert ewc.cost().bytes == 4 * 2 * 4
-    with pytest.raises(ValueError, match=r"no entry 'fisher.3.nowhere'"):
-        other.load_state_dict({"fisher.3.nowhere": torch.zeros(2)})
-    with pytest.raises(ValueError, match=r"shape \(3,\)"):
-        other.load_state_dict({"fisher.3.action_net.bias": torch.zeros(3)})
-    with pytest.raises(ValueError, match="anchor"):
-        other.load_state_dict({"fisher.3.action_net.bias": torch.zeros(2)})
+    with pytest.raises(ValueError, match=r"the state of EWC has no entry 'importance.3.nowhere'"):
+        other.load_state_dict({"importance.3.nowhere": torch.zeros(2)})
+    sampling = EWC(fisher="empirical")
+    sampling.bind(ewc.algorithm, 1)
+    with pytest.raises(ValueError, match="needs a 'generator'"):
+        sampling.load_state_dict(ewc.state_dict())
+
+
+def test_the_proximal_form_ends_where_it_says(ewc: EWC) -> None:
+    # Row by hand: lr 0.1, weight 10, F [4, 0], theta [2, 5], theta* [1, 2] -> [1.2, 5]; the gradient gives -2.
+    method = EWC(EWCConfig(weight=10.0, proximal=True))
+    method.bind(ewc.algorithm, 0)
+    place(method, [1.0, 2.0])
+    method.anchor(0, {"action_net.bias": torch.tensor([4.0, 0.0])})
+    place(method, [2.0, 5.0])
+    policy: Any = ewc.algorithm.policy
+    policy.optimizer = torch.optim.SGD(policy.parameters(), lr=0.1)
+    for parameter in policy.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    hooks = StepHooks(ewc.algorithm, [method])
+    hooks.attach()
+    policy.optimizer.step()
+    assert policy.action_net.bias.tolist() == pytest.approx([1.2, 5.0])
+    assert not any(p.grad.any() for p in policy.parameters())
+
+
+def test_only_the_proximal_form_opens_the_door_after_the_step() -> None:
+    assert not overrides(EWC(), "adjust_update")
+    assert not overrides(EWC(EWCConfig()), "adjust_update")
+    for method in (EWC(proximal=True), EWC(EWCConfig(proximal=True))):
+        assert overrides(method, "adjust_update")
+        assert method.name == "ewc"
+        assert method.describe()["proximal"] is True
+
+
+def test_the_sampled_information_tends_to_the_exact_one(bandit: Any) -> None:
+    found = {}
+    for kind in ("exact", "empirical"):
+        method = EWC(EWCConfig(fisher=kind))  # type: ignore[arg-type]
+        method.bind(PPO("MlpPolicy", as_vec_env(bandit(0, 2)), seed=0, device="cpu"), 5)
+        observations = torch.randn(1, 4, generator=torch.Generator().manual_seed(0)).expand(40_000, 4)
+        measured = method.measure(observations)
+        found[kind] = torch.cat([tensor.flatten() for tensor in measured.values()])
+        assert torch.equal(found[kind], found[kind].clamp_min(0))
+    assert not torch.equal(found["exact"], found["empirical"])
+    assert (found["exact"] - found["empirical"]).norm() < 0.02 * found["exact"].norm()
+
+
+SMALL = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(32, 32))
+
+
+def scores(bandit: Any, methods: list[Any], seed: int) -> tuple[float, float]:
+    learner = ContinualLearner(SMALL.build(bandit(0), seed), methods)
+    for task in range(2):
+        learner.learn_task(bandit(task), total_timesteps=6144)
+    return bandit(0).score(learner.predict), bandit(1).score(learner.predict)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_both_forms_keep_what_finetuning_loses(bandit: Any, seed: int) -> None:
+    lost, _ = scores(bandit, [], seed)
+    assert lost < -0.9
+    for method in (EWC(weight=3.0), EWC(weight=1000.0, proximal=True)):
+        kept, new = scores(bandit, [method], seed)
+        assert kept > lost / 4
+        assert new > -2.8  # -3.57 before it is learned
 
 
 @pytest.mark.parametrize(
@@ -102,10 +164,11 @@ def test_state_round_trip_and_refusals(ewc: EWC) -> None:
         ("weight", float("nan"), ">= 0"),
         ("samples", 0, "at least 1"),
         ("cap_quantile", 0.0, "0, 1"),
+        ("fisher", "fast", "one of exact, empirical"),
     ],
 )
 def test_ranges(field: str, value: Any, expected: str) -> None:
-    with pytest.raises(ValueError, match=f"{field} is {value}.*{expected}"):
+    with pytest.raises(ValueError, match=f"{field} is {value!r}.*{expected}"):
         EWCConfig(**{field: value})
     with pytest.raises(ValueError, match="not both"):
         EWC(EWCConfig(), **{field: value})

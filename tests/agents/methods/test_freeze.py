@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
+from torch import Tensor
+
+from rover_cl_agents import ContinualLearner, PPOConfig
+from rover_cl_agents.methods.freeze import Freeze, FreezeConfig
+from rover_cl_agents.methods.headbank import HeadBank
+from rover_cl_agents.vec_env import as_vec_env
+
+SMALL = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(32, 32))
+OFF = {"learning_starts": 32, "buffer_size": 500, "batch_size": 16}
+
+
+def state(learner: ContinualLearner) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in learner.algorithm.policy.state_dict().items()}
+
+
+def changed(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
+    return {name.rpartition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "settings", "frozen"),
+    [
+        (PPO, {"n_steps": 16, "batch_size": 32}, "mlp_extractor.policy_net.0"),
+        (A2C, {"n_steps": 16}, "mlp_extractor.policy_net.0"),
+        (SAC, OFF, "actor.latent_pi.0"),
+        (TD3, OFF, "actor.mu.0"),
+        (DQN, OFF, "q_net.q_net.0"),
+    ],
+)
+def test_the_first_layer_stays_to_the_bit(algorithm: Any, settings: Any, frozen: str, bandit: Any) -> None:
+    def make(task: int) -> Any:
+        return as_vec_env(bandit(task, 2, discrete=algorithm is DQN))
+
+    kwargs = {"net_arch": [8, 8]}
+    model = algorithm("MlpPolicy", make(0), seed=0, device="cpu", policy_kwargs=kwargs, **settings)
+    learner = ContinualLearner(model, [Freeze(layers=1)])
+    states = [state(learner)]
+    for task in range(2):
+        states.append(state(learner.learn_task(make(task), total_timesteps=128)))
+    assert frozen in changed(states[0], states[1])
+    layers = {name for name in changed(states[1], states[2]) if name.startswith(frozen.rpartition(".")[0])}
+    assert frozen not in layers
+    assert frozen.replace(".0", ".2") in layers, "the next layer learns"
+
+
+@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD])
+def test_it_stays_under_weight_decay_and_momentum(kind: Any, bandit: Any) -> None:
+    settings = {"weight_decay": 0.1} | ({"momentum": 0.9} if kind is torch.optim.SGD else {})
+    policy = {"optimizer_class": kind, "optimizer_kwargs": settings, "net_arch": [8, 8]}
+    env = as_vec_env(bandit(0, 2))
+    model = PPO("MlpPolicy", env, n_steps=16, batch_size=32, seed=0, device="cpu", policy_kwargs=policy)
+    learner = ContinualLearner(model, [Freeze(layers=2)], reset_optimizer=False)
+    learner.learn_task(env, total_timesteps=128)
+    before = state(learner)
+    learner.learn_task(bandit(1, 2), total_timesteps=128)
+    names = {name for name in changed(before, state(learner)) if name}  # the spread has no module
+    assert names == {"mlp_extractor.value_net.0", "mlp_extractor.value_net.2", "action_net", "value_net"}
+
+
+def test_no_layer_is_finetuning_to_the_bit(bandit: Any) -> None:
+    found = []
+    for methods in ([], [Freeze(layers=0)], [Freeze(layers=1)]):
+        learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), methods)
+        for task in range(2):
+            learner.learn_task(bandit(task, 8), total_timesteps=256)
+        found.append(state(learner))
+    assert not changed(found[0], found[1])
+    assert changed(found[0], found[2])
+
+
+@pytest.mark.parametrize("before_the_save", [1, 2])
+def test_a_restored_learner_goes_on_as_if_never_stopped(
+    before_the_save: int, bandit: Any, tmp_path: Path
+) -> None:
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [Freeze(layers=2)])
+    for task in range(before_the_save):
+        learner.learn_task(bandit(task, 8), total_timesteps=256)
+    learner.save(tmp_path / "checkpoint")
+    other = ContinualLearner(SMALL.build(bandit(0, 8), 9), [Freeze(layers=2)]).restore(
+        tmp_path / "checkpoint"
+    )
+    assert other.cost() == learner.cost()
+    for each in (learner, other):
+        each.reseed(5)
+        each.learn_task(bandit(1, 8), total_timesteps=256)
+    assert not changed(state(learner), state(other))
+    learner.restore(tmp_path / "checkpoint")
+    learner.reseed(5)
+    learner.learn_task(bandit(1, 8), total_timesteps=256)
+    assert not changed(state(learner), state(other))
+
+
+def test_the_optimiser_holds_less(bandit: Any) -> None:
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [Freeze(layers=2)])
+    learner.learn_task(bandit(0, 8), total_timesteps=128)
+    whole = learner.cost()
+    learner.learn_task(bandit(1, 8), total_timesteps=128)
+    assert whole.parameters - learner.cost().parameters == (4 * 32 + 32) + (32 * 32 + 32)
+    assert learner.cost().bytes == 0
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_with_a_head_for_each_task_it_keeps_what_finetuning_loses(seed: int, bandit: Any) -> None:
+    scores = {}
+    for name, methods in {"finetune": [], "freeze": [Freeze(layers=2), HeadBank()]}.items():
+        learner = ContinualLearner(SMALL.build(bandit(0), seed), methods)
+        first = learner.learn_task(bandit(0), total_timesteps=8192).predict(bandit(0).draw(5), task=0)
+        learner.learn_task(bandit(1), total_timesteps=8192)
+        again = learner.predict(bandit(0).draw(5), task=0)
+        assert (name == "freeze") == bool((first == again).all())
+        scores[name] = [bandit(t).score(lambda o, t=t, a=learner: a.predict(o, task=t)) for t in range(2)]
+    assert scores["finetune"][0] < -1
+    assert scores["freeze"][0] > scores["finetune"][0] / 3
+    assert scores["freeze"][1] > scores["finetune"][1] - 0.3
+
+
+def test_errors_say_what_was_expected(bandit: Any) -> None:
+    with pytest.raises(ValueError, match="layers is -1; expected at least 0"):
+        FreezeConfig(layers=-1)
+    with pytest.raises(ValueError, match="not both"):
+        Freeze(FreezeConfig(), layers=1)
+    with pytest.raises(ValueError, match="layers is 3; expected at most 2"):
+        Freeze(layers=3).bind(SMALL.build(bandit(0, 8), 0), 0)
+    method = Freeze()
+    method.bind(SMALL.build(bandit(0, 8), 0), 0)
+    with pytest.raises(ValueError, match="needs 'begun' and 'frozen'"):
+        method.load_state_dict({"begun": True})
