@@ -33,6 +33,10 @@ class Measurement:
     unit: str
     """of what"""
 
+    def __str__(self) -> str:
+        """One line of a table."""
+        return f"{self.name:<48}{self.value:>14,.4g} {self.unit}"
+
 
 numba_settings: Any = numba.config  # its fields are made at run time
 Tell = Callable[[Measurement], None]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 import rover_cl
 from rover_cl import listing
 from rover_cl.console import FAILURE, command_line, orderly, progress
+from rover_cl_envs.errors import unknown_name
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -244,26 +246,39 @@ def check_stream(
             raise typer.Exit(FAILURE)
 
 
-@app.command(epilog="Example: rover-cl bench --no-train --json")
+@app.command(epilog="Example: rover-cl bench methods --methods ewc,replay")
 def bench(
-    seconds: Annotated[float, typer.Option(help="Seconds for each rate.")] = 2.0,
-    train: Annotated[bool, typer.Option(help="Measure PPO too (about a minute).")] = True,
+    what: Annotated[str, typer.Argument(help="speed, or methods: their wall over finetuning.")] = "speed",
+    seconds: Annotated[float, typer.Option(help="Seconds for each rate (speed).")] = 2.0,
+    train: Annotated[bool, typer.Option(help="Measure PPO too, about a minute (speed).")] = True,
+    methods: Annotated[str | None, typer.Option(help="Some of the methods only.")] = None,
+    tasks: Annotated[int, typer.Option(help="Tasks learned before the timed one (methods).", min=0)] = 1,
     out: Annotated[Path | None, typer.Option(help="File to write the figures to, as JSON.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the speed, beside EnvPool and Gymnasium where installed. Writes nothing without --out."""
     with orderly():
-        from rover_cl.bench import Measurement
+        from rover_cl import overhead
         from rover_cl.bench import bench as measure
+        from rover_cl.catalogue import METHODS
+        from rover_cl.options import split_list
 
-        def tell(figure: Measurement) -> None:
+        def tell(line: object) -> None:
             if not as_json:
-                typer.echo(f"{figure.name:<48}{figure.value:>14,.4g} {figure.unit}")
+                typer.echo(str(line))
 
-        figures = [dataclasses.asdict(figure) for figure in measure(seconds=seconds, train=train, tell=tell)]
-        text = json.dumps(
-            [{**f, "value": f["value"] if f["value"] == f["value"] else None} for f in figures], indent=1
-        )
+        figures: Sequence[Any]
+        if what == "speed":
+            figures = measure(seconds=seconds, train=train, tell=tell)
+        elif what == "methods":
+            names = split_list(methods) if methods else [n for n, e in METHODS.items() if e.classes]
+            figures = overhead.overheads(names, tasks=tasks, tell=tell)
+        else:
+            raise unknown_name("bench", what, ("speed", "methods"))
+        rows = [dataclasses.asdict(figure) for figure in figures]
+        # JSON knows no NaN.
+        rows = [{key: None if value != value else value for key, value in row.items()} for row in rows]
+        text = json.dumps(rows, indent=1)
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
             out.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,90 @@
+"""What every method must keep to, with every algorithm that takes it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
+
+from rover_cl_agents import ContinualLearner
+from rover_cl_agents.methods import METHODS, Method
+from rover_cl_agents.vec_env import as_vec_env
+
+OFF = {"learning_starts": 16, "buffer_size": 200, "batch_size": 16}
+ALGORITHMS: dict[str, tuple[Any, bool, dict[str, Any]]] = {
+    "ppo": (PPO, False, {"n_steps": 16, "batch_size": 32, "n_epochs": 2}),
+    "ppo-discrete": (PPO, True, {"n_steps": 16, "batch_size": 32, "n_epochs": 2}),
+    "a2c": (A2C, False, {"n_steps": 16}),
+    "sac": (SAC, False, OFF),
+    "td3": (TD3, False, OFF),
+    "dqn": (DQN, True, OFF),
+}
+OBSERVATIONS = np.random.default_rng(0).standard_normal((8, 4)).astype(np.float32)
+
+
+def learner_of(name: str, algorithm: str, bandit: Any, seed: int = 0) -> ContinualLearner:
+    """A tiny learner; skips where the method refuses the algorithm, with its reason."""
+    build, discrete, settings = ALGORITHMS[algorithm]
+    env = as_vec_env(bandit(0, 4, discrete=discrete))
+    config, method = METHODS[name]
+    model = build("MlpPolicy", env, seed=seed, device="cpu", policy_kwargs={"net_arch": [16, 16]}, **settings)
+    try:
+        return ContinualLearner(model, [method(config())], seed=seed)
+    except ValueError as refusal:
+        assert len(str(refusal)) > 30, "a refusal says why, and what to use instead"
+        pytest.skip(str(refusal))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_describes_itself(name: str) -> None:
+    config, build = METHODS[name]
+    method = build(config())
+    assert isinstance(method, Method) and method.name == name
+    described = method.describe()
+    assert json.loads(json.dumps(described)) == described
+    assert build(config(**described)).describe() == described
+    assert type(method).__doc__ and "Source:" in (type(method).__doc__ or "")
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_learns_two_tasks_and_survives_a_checkpoint(
+    name: str, algorithm: str, bandit: Any, tmp_path: Path
+) -> None:
+    learner = learner_of(name, algorithm, bandit)
+    discrete = ALGORITHMS[algorithm][1]
+    for task in (0, 1):
+        learner.learn_task(as_vec_env(bandit(task, 4, discrete=discrete)), total_timesteps=128)
+    assert learner.tasks == [0, 1]
+    size = learner.cost()
+    assert size.bytes >= 0 and size.parameters > 0
+    learner.save(tmp_path / "c")
+    other = learner_of(name, algorithm, bandit, seed=1).restore(tmp_path / "c")
+    for task in (None, 0, 1):
+        ours, theirs = (one.predict(OBSERVATIONS, task=task) for one in (learner, other))
+        assert np.isfinite(ours).all()
+        np.testing.assert_array_equal(ours, theirs)
+    assert other.cost() == size
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_leaves_the_global_generators_alone(name: str, bandit: Any) -> None:
+    """Its doors, called by hand, draw nothing that the algorithm would have drawn."""
+    import torch
+
+    learner = learner_of(name, "ppo", bandit)
+    learner.learn_task(as_vec_env(bandit(0, 4)), total_timesteps=128)
+    method = learner.methods[0]
+    torch.manual_seed(7)
+    np.random.seed(7)  # noqa: NPY002  (the global generator is the point)
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[union-attr] # noqa: NPY002
+    method.on_task_start(1)
+    method.auxiliary_loss("policy")
+    method.auxiliary_gradient("policy")
+    method.on_rollout_end()
+    assert torch.equal(torch.get_rng_state(), before[0])
+    np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # type: ignore[arg-type] # noqa: NPY002
