@@ -1,4 +1,4 @@
-"""The one table of names: methods, algorithms, streams. Nothing registers itself elsewhere.
+"""From names to what they mean: methods, algorithms, streams. Nothing registers itself elsewhere.
 
 The learners load torch, so they are imported only when something is built: listing names stays quick.
 """
@@ -9,30 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from rover_cl.options import build_config, split_spec
+from rover_cl.remedies import METHODS, Protocol
 from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.streams import STREAMS, Stream, get_stream
 
 if TYPE_CHECKING:
     from rover_cl_agents import Method
-
-Protocol = Literal["sequential", "scratch", "frozen", "joint", "random"]
-"""sequential: one agent, segment after segment · scratch: a new agent for each segment · frozen: one agent
-that stops learning after the first segment · joint: all tasks at once, as many steps in all · random: uniform
-actions"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MethodEntry:
-    """A name that `--method` takes."""
-
-    description: str
-    """one line"""
-    cost: str
-    """what it costs beside finetuning"""
-    protocol: Protocol = "sequential"
-    """how the stream is trained on"""
-    classes: tuple[str, str] | None = None
-    """names of the config and the method in `rover_cl_agents`, if it is a remedy that composes"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,34 +28,6 @@ class AlgorithmEntry:
     action_type: Literal["continuous", "discrete"]
     """which actions of the rover it can drive"""
 
-
-METHODS: dict[str, MethodEntry] = {
-    "finetune": MethodEntry(description="train on, protect nothing: the baseline", cost="nothing"),
-    "scratch": MethodEntry(
-        description="a new agent for each segment, each task examined with its own",
-        cost="one network for each task",
-        protocol="scratch",
-    ),
-    "frozen": MethodEntry(
-        description="stop learning after the first segment", cost="less than nothing", protocol="frozen"
-    ),
-    "joint": MethodEntry(
-        description="all tasks at once for the same total steps: what the network can hold",
-        cost="all tasks at hand at once",
-        protocol="joint",
-    ),
-    "random": MethodEntry(description="uniform actions: the floor", cost="nothing", protocol="random"),
-    "replay": MethodEntry(
-        description="answer stored states of old tasks as before",
-        cost="stored states of each task; one more batch in each update",
-        classes=("ReplayConfig", "Replay"),
-    ),
-    "ewc": MethodEntry(
-        description="hold the weights that old tasks depend on (Fisher information)",
-        cost="two copies of the policy for each task; one product in each update",
-        classes=("EWCConfig", "EWC"),
-    ),
-}
 
 ALGORITHMS: dict[str, AlgorithmEntry] = {
     "ppo": AlgorithmEntry(

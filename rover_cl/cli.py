@@ -260,8 +260,8 @@ def bench(
     with orderly():
         from rover_cl import overhead
         from rover_cl.bench import bench as measure
-        from rover_cl.catalogue import METHODS
         from rover_cl.options import split_list
+        from rover_cl.remedies import METHODS
 
         def tell(line: object) -> None:
             if not as_json:

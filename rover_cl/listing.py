@@ -33,7 +33,7 @@ def streams() -> list[Row]:
 
 def methods() -> list[Row]:
     """Give the methods: name, description, cost."""
-    from rover_cl.catalogue import METHODS
+    from rover_cl.remedies import METHODS
 
     return [{"name": n, "description": e.description, "cost": e.cost} for n, e in METHODS.items()]
 

@@ -1,6 +1,8 @@
-"""The diagonal Fisher information of a policy's linear layers, exactly."""
+"""The diagonal Fisher information of a policy's linear layers, exactly or by sampled actions."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import torch
 from stable_baselines3.common.policies import BasePolicy
@@ -28,16 +30,42 @@ def score_vectors(outputs: Outputs) -> list[Tensor]:
     return [probabilities[:, c : c + 1].sqrt() * (row - probabilities) for c, row in enumerate(identity)]
 
 
-def fisher(policy: BasePolicy, observations: Tensor) -> dict[str, Tensor]:
+def sampled_score(outputs: Outputs, generator: torch.Generator) -> Tensor:
+    """Give the derivative of log π(a) by `location`, for one action a drawn from each row's distribution.
+
+    Gaussian: (a − μ) / σ² = ε / σ with ε ~ N(0, 1). Categorical: e_a − p. Action values and TD3's actions
+    count as Gaussian, as in `score_vectors`.
+
+    Args:
+        outputs: Of the policy.
+        generator: That the actions are drawn by.
+
+    Returns:
+        Shape (batch, d).
+    """
+    location = outputs.location.detach()
+    if outputs.log_scale is not None:
+        noise = torch.randn(location.shape, generator=generator, dtype=location.dtype)
+        return noise.to(location.device) * torch.exp(-outputs.log_scale.detach())
+    probabilities = location.exp()
+    actions = torch.multinomial(probabilities.cpu(), 1, generator=generator).squeeze(1)
+    taken = torch.eye(location.shape[1], dtype=location.dtype)[actions]
+    return taken.to(location.device) - probabilities
+
+
+def fisher(
+    policy: BasePolicy, observations: Tensor, *, generator: torch.Generator | None = None
+) -> dict[str, Tensor]:
     """Compute the diagonal Fisher information of the acting network, mean over `observations`.
 
-    One backward pass per output for the whole batch: the squared gradient of one sample's weight is δ² a²,
-    so its mean is (δ²)ᵀ(a²) / n, where a is the layer's input and δ the gradient at its output. The value
-    head and the spread are no part of it.
+    The value head and the spread are no part of it.
 
     Args:
         policy: The policy of a PPO, A2C, SAC, TD3 or DQN, its acting network built of linear layers.
         observations: Shape (n, *observation).
+        generator: None takes the expectation over actions in closed form. A generator draws one action for
+            each observation from this policy instead: noisy, but unbiased, which the empirical Fisher
+            information of actions that an older policy took is not.
 
     Returns:
         By parameter name, tensors of the parameters' shapes, >= 0.
@@ -46,7 +74,38 @@ def fisher(policy: BasePolicy, observations: Tensor) -> dict[str, Tensor]:
         ValueError: if the acting network has a layer with parameters that isn't linear.
 
     Source: Kirkpatrick et al. 2017, "Overcoming catastrophic forgetting", the expectation over the policy's
-    own actions taken in closed form.
+    own actions. Kunstner et al. 2019, "Limitations of the empirical Fisher approximation", on the difference.
+    """
+
+    def directions(outputs: Outputs) -> list[Tensor]:
+        return score_vectors(outputs) if generator is None else [sampled_score(outputs, generator)]
+
+    return gradient_sizes(policy, observations, directions, torch.square)
+
+
+def gradient_sizes(
+    policy: BasePolicy,
+    observations: Tensor,
+    directions: Callable[[Outputs], Sequence[Tensor]],
+    size: Callable[[Tensor], Tensor],
+) -> dict[str, Tensor]:
+    """Compute Σ_v mean over observations of size(∂ (v · location) / ∂θ), for each sample by itself.
+
+    One backward pass per direction for the whole batch: the gradient of one sample's weight is δ aᵀ, where a
+    is the layer's input and δ the gradient at its output, so the mean size is size(δ)ᵀ size(a) / n for every
+    size of a product that is the product of sizes.
+
+    Args:
+        policy: As for `fisher`.
+        observations: Shape (n, *observation).
+        directions: Gives the v for the outputs, each of shape (n, d).
+        size: `torch.square` or `torch.abs`.
+
+    Returns:
+        By name, for each parameter that `location` depends on, tensors of the parameters' shapes, >= 0.
+
+    Raises:
+        ValueError: if the acting network has a layer with parameters that isn't linear.
     """
     layers = linear_layers(policy, observations)
     inputs: dict[str, Tensor] = {}
@@ -65,28 +124,23 @@ def fisher(policy: BasePolicy, observations: Tensor) -> dict[str, Tensor]:
     finally:
         for handle in handles:
             handle.remove()
-    return _accumulate(outputs, layers, inputs, results)
-
-
-def _accumulate(
-    outputs: Outputs, layers: dict[str, nn.Linear], inputs: dict[str, Tensor], results: dict[str, Tensor]
-) -> dict[str, Tensor]:
-    """Sum the squared gradients over the score vectors."""
     found: dict[str, Tensor] = {}
     # DQN centres its values over actions before anything else sees them: `location` carries that graph.
-    for vector in score_vectors(outputs):
+    for vector in directions(outputs):
         gradients = torch.autograd.grad(
             outputs.location, list(results.values()), vector, retain_graph=True, allow_unused=True
         )
         for name, gradient in zip(results, gradients, strict=True):
-            if gradient is None:  # a layer that only shapes the spread
-                continue
-            squared = gradient.square()
-            weight = squared.T @ inputs[name].square() / len(squared)
-            _add(found, f"{name}.weight", weight)
-            if layers[name].bias is not None:
-                _add(found, f"{name}.bias", squared.mean(dim=0))
+            if gradient is not None:  # else a layer that only shapes the spread
+                _note_sizes(found, name, layers[name], size(gradient), size(inputs[name]))
     return found
+
+
+def _note_sizes(sums: dict[str, Tensor], name: str, layer: nn.Linear, outer: Tensor, inner: Tensor) -> None:
+    """Add one direction's mean sizes, of gradients (n, out) and inputs (n, in), to a layer's parameters."""
+    _add(sums, f"{name}.weight", outer.T @ inner / len(outer))
+    if layer.bias is not None:
+        _add(sums, f"{name}.bias", outer.mean(dim=0))
 
 
 def _add(sums: dict[str, Tensor], name: str, value: Tensor) -> None:

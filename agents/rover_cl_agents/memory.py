@@ -2,61 +2,75 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from rover_cl_agents import eviction
 from rover_cl_agents.outputs import KINDS, Kind, Outputs
 
+PRECISIONS = {"float32": torch.float32, "float16": torch.float16}
+"""How exactly floating-point observations are kept, by name; float16 is off by 2^-11 of a value at most, from
+2^-14 on, and holds none above 65504."""
 
-class Reservoir:
-    """A uniform sample of fixed size from a stream of unknown length.
 
-    After n items each of them is held with probability min(1, capacity / n).
+def narrowed(observations: Tensor, precision: str) -> Tensor:
+    """Give floating-point `observations` in a precision; others as they are.
 
-    Source: Vitter 1985, "Random sampling with a reservoir", algorithm R.
+    Raises:
+        ValueError: if a value is beyond the precision's range.
     """
+    if not observations.is_floating_point() or precision == "float32":
+        return observations
+    narrow = observations.to(PRECISIONS[precision])
+    if not bool(torch.isfinite(narrow).all()):
+        raise ValueError(
+            f"precision is {precision!r}, but an observation is above 65504; expected 'float32'."
+        )
+    return narrow
 
-    def __init__(self, capacity: int, generator: np.random.Generator) -> None:
-        if capacity < 1:
-            raise ValueError(f"capacity is {capacity}; expected at least 1.")
-        self.capacity = capacity
-        self.seen = 0
-        self._generator = generator
-        self._items: NDArray[Any] | None = None
 
-    def add(self, items: NDArray[Any]) -> None:
-        """Offer `items`, shape (k, *item), in their order."""
-        if self._items is None:
-            self._items = np.empty((self.capacity, *items.shape[1:]), dtype=items.dtype)
-        arrival = np.arange(self.seen, self.seen + len(items))
-        # Item number i (from 0) takes a place drawn from 0..i, if there is such a place; the first fill the
-        # places.
-        drawn = (self._generator.random(len(items)) * (arrival + 1)).astype(np.int64)
-        places = np.where(arrival < self.capacity, arrival, drawn)
-        admitted = np.flatnonzero(places < self.capacity)
-        # Of several items that draw one place the last stays, as if they had come one by one.
-        last_first = places[admitted][::-1]
-        taken, first = np.unique(last_first, return_index=True)
-        self._items[taken] = items[admitted[::-1][first]]
-        self.seen += len(items)
+def widened(observations: Tensor) -> Tensor:
+    """Give kept observations as the policy is fed them: float16 as float32."""
+    return observations.float() if observations.dtype == torch.float16 else observations
 
-    @property
-    def items(self) -> NDArray[Any]:
-        """The items held, shape (min(capacity, seen), *item)."""
-        if self._items is None:
-            raise ValueError("the reservoir is empty: add items first.")
-        return self._items[: min(self.capacity, self.seen)]
+
+def check_precision(precision: str) -> None:
+    """Refuse an unknown precision.
+
+    Raises:
+        ValueError: naming those there are.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is {precision!r}; expected one of {', '.join(PRECISIONS)}.")
+
+
+def drifts(current: Outputs, cached: Outputs) -> Tensor:
+    """Give each state's part of `outputs.distance`, without a graph, >= 0, shape (batch,)."""
+    now, then = current.location.detach(), cached.location
+    if cached.log_scale is None:
+        return (then.exp() * (then - now)).sum(dim=-1).clamp_min(0)
+    return 0.5 * ((now - then) * torch.exp(-cached.log_scale)).square().sum(dim=-1)
 
 
 class Memory:
-    """Observations with the answers to keep, task by task, sampled uniformly over all of them."""
+    """Observations with the answers to keep, task by task, sampled uniformly over all of them.
 
-    def __init__(self, seed: int) -> None:
+    Args:
+        seed: Of the memory's own generator.
+        capacity: States over all tasks; 0: no limit.
+        evicting: Who leaves when there are more, one of `eviction.EVICTIONS`.
+        precision: Of the observations, one of `PRECISIONS`.
+    """
+
+    def __init__(
+        self, seed: int, *, capacity: int = 0, evicting: str = "uniform", precision: str = "float32"
+    ) -> None:
+        eviction.check(evicting)
+        check_precision(precision)
         self._generator = torch.Generator().manual_seed(seed)
+        self._capacity = capacity
+        self._evicting = evicting
+        self._precision = precision
         self._kind: Kind = "gaussian"  # of what is stored; of no account while nothing is
         self._tensors: dict[str, Tensor] = {}
 
@@ -73,17 +87,26 @@ class Memory:
         """Exactly what is held [bytes]."""
         return sum(tensor.numel() * tensor.element_size() for tensor in self._tensors.values())
 
+    def rounded(self, observations: Tensor) -> Tensor:
+        """Give `observations` as they will come back from the memory: ask for the answers on these."""
+        return widened(narrowed(observations, self._precision))
+
     def store(self, task: int, observations: Tensor, outputs: Outputs) -> None:
         """Keep `observations` (n, *observation) and their `outputs`, in place of what was kept of this
-        task.
+        task; then evict what is beyond the capacity.
         """
         arriving = {
-            "observations": observations.detach().clone(),
+            "observations": narrowed(observations, self._precision).detach().clone(),
             "location": outputs.location.detach().clone(),
             "tasks": torch.full((len(observations),), task, dtype=torch.int64),
         }
         if outputs.log_scale is not None:
             arriving["log_scale"] = outputs.log_scale.detach().clone()
+        if self._evicting == "loss-aware":
+            # A fresh answer is held perfectly, and would be the first to leave: it counts as the mean
+            # until it is sampled.
+            held = self._tensors.get("losses", torch.zeros(0))
+            arriving["losses"] = torch.full((len(observations),), float(held.mean()) if len(held) else 0.0)
         if self._tensors:
             others = torch.nonzero(self.tasks != task).squeeze(1)
             arriving = {
@@ -91,17 +114,38 @@ class Memory:
                 for name, tensor in arriving.items()
             }
         self._kind, self._tensors = outputs.kind, arriving
+        if self._capacity and len(self) > self._capacity:
+            losses = self._tensors.get("losses", torch.zeros(len(self)))
+            stay = eviction.survivors(self._evicting, self._capacity, self.tasks, losses, self._generator)
+            self._tensors = {name: tensor.index_select(0, stay) for name, tensor in self._tensors.items()}
 
-    def sample(self, batch: int) -> tuple[Tensor, Outputs]:
+    def draw(self, batch: int) -> Tensor:
         """Draw `batch` states uniformly with replacement, by the memory's own generator.
+
+        Returns:
+            Their indices, shape (batch,); each once if there are no more than `batch`.
 
         Raises:
             ValueError: if the memory is empty.
         """
         if not len(self):
             raise ValueError("the memory is empty: store a task first.")
-        index = torch.randint(len(self), (batch,), generator=self._generator)
-        return self._tensors["observations"].index_select(0, index), self._outputs()[index]
+        if len(self) <= batch:
+            return torch.arange(len(self))
+        return torch.randint(len(self), (batch,), generator=self._generator)
+
+    def at(self, index: Tensor) -> tuple[Tensor, Outputs]:
+        """Give the observations, as the policy is fed, and the answers of the states at `index`."""
+        return widened(self._tensors["observations"].index_select(0, index)), self._outputs()[index]
+
+    def sample(self, batch: int) -> tuple[Tensor, Outputs]:
+        """Draw states and give them; see `draw` and `at`."""
+        return self.at(self.draw(batch))
+
+    def note(self, index: Tensor, current: Outputs, cached: Outputs) -> None:
+        """Note how well the answers of the states at `index` are held now; only `loss-aware` needs it."""
+        if self._evicting == "loss-aware":
+            self._tensors["losses"][index] = drifts(current, cached)
 
     def _outputs(self) -> Outputs:
         return Outputs(

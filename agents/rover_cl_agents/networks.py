@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -57,6 +58,9 @@ def rebuild_optimizers(algorithm: BaseAlgorithm) -> None:
     layers in `Method.bind`, `Method.on_task_start` or `Method.reshape`, before the learner attaches its own.
     """
     policy: Any = algorithm.policy
+    for parameter in policy.parameters():
+        # What no optimiser holds keeps its last gradient, which would count in the norm that SB3 clips.
+        parameter.grad = None
     owners = (
         {"policy": policy}
         if "policy" in optimizers(algorithm)
@@ -69,7 +73,10 @@ def rebuild_optimizers(algorithm: BaseAlgorithm) -> None:
         old = optimizers(algorithm)[role]
         module = policy.q_net if isinstance(policy, DQNPolicy) else owner
         parameters = [p for p in _own_parameters(role, policy, module) if p.requires_grad]
-        owner.optimizer = type(old)(parameters, **old.defaults)
+        # torch writes settings into the defaults that not every class takes, such as AdamW's decay.
+        known = inspect.signature(type(old)).parameters
+        settings = {name: value for name, value in old.defaults.items() if name in known}
+        owner.optimizer = type(old)(parameters, **settings)
 
 
 def _own_parameters(role: str, policy: Any, module: nn.Module) -> list[nn.Parameter]:

@@ -230,7 +230,7 @@ def mars6() -> Stream:
         (NOMINAL, STEER_BIAS, dark_trap(0.25), worn("right", 0.3, 0.9), worn("left", 0.3, 0.9), TARGET_B),
         (0, 1, 2, 3, 4, 5),
         conflicts=tuple(pair for t in range(5) for pair in ((5, t), (t, 5))),
-        steps=(SHORT, SHORT, LONG, LONG, LONG, 2 * LONG),
+        steps=(SHORT, SHORT, LONG, LONG, LONG, 3 * LONG),
     )
 
 

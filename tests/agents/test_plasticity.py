@@ -17,6 +17,7 @@ from rover_cl_agents.decodability import (
     ridge,
 )
 from rover_cl_agents.outputs import read
+from rover_cl_agents.units import hidden_layers
 from rover_cl_agents.vec_env import as_vec_env
 
 
@@ -106,7 +107,7 @@ def test_opposite_wishes_are_in_conflict(bandit: Any) -> None:
 @pytest.mark.parametrize("algorithm", [PPO, SAC, TD3, DQN])
 def test_health_of_every_layer(algorithm: Any, bandit: Any) -> None:
     policy = build(algorithm, bandit).policy
-    first = plasticity.hidden_layers(policy)[0].incoming
+    first = hidden_layers(policy)[0].incoming
     with torch.no_grad():  # four units never speak: off for ReLU, stuck for tanh
         first.weight[:4] = 0.0
         first.bias[:4] = -30.0
@@ -147,23 +148,20 @@ def test_a_lost_readout_is_relearned_and_lost_features_are_not(
     algorithm: Any, discrete: bool, bandit: Any
 ) -> None:
     policy = build(algorithm, bandit, discrete=discrete).policy
-    heads = plasticity.hidden_layers(policy)[0].outgoing
+    heads = hidden_layers(policy)[0].outgoing
     states = normal(1000, 4)
     with torch.no_grad():
-        heads[0].weight.normal_(0.0, 0.5, generator=torch.Generator().manual_seed(3))
+        heads[0].weight.normal_(0.0, 0.1, generator=torch.Generator().manual_seed(3))
     old = read(policy, states).detach()
-    today = {name: value.clone() for name, value in policy.state_dict().items()}
     assert math.isnan(relearn_readout(policy, states, old).share)
     with torch.no_grad():
         heads[0].weight.neg_()
-        heads[0].bias.add_(1.0)
     assert decodability(policy, states, old) > 0.999
     again = relearn_readout(policy, states, old)
-    assert again.before > 0.01
+    assert again.before > 0.001
     assert again.share > 0.999
-    with torch.no_grad():  # now the features see one observation alone
-        first = plasticity.hidden_layers(policy)[0].incoming
-        first.weight[:, 1:] = 0.0
-    assert decodability(policy, states, old) < 0.9
-    assert relearn_readout(policy, states, old).share < 0.9
-    assert set(today) == set(policy.state_dict())
+    with torch.no_grad():  # now the features tell nothing of the state
+        first = hidden_layers(policy)[0].incoming
+        first.weight.zero_()
+    assert decodability(policy, states, old) < 0.05
+    assert relearn_readout(policy, states, old).after > 100 * again.after

@@ -12,7 +12,12 @@ from rover_cl_agents.outputs import read
 from rover_cl_agents.teacher import Teacher, acting_parameters, probe
 from rover_cl_agents.vec_env import as_vec_env
 
-OFF = {"learning_starts": 8, "buffer_size": 100, "batch_size": 8, "policy_kwargs": {"net_arch": [16]}}
+OFF: dict[str, Any] = {
+    "learning_starts": 8,
+    "buffer_size": 100,
+    "batch_size": 8,
+    "policy_kwargs": {"net_arch": [16]},
+}
 ALGORITHMS: list[tuple[Any, bool, dict[str, Any]]] = [
     (PPO, False, {"n_steps": 16, "batch_size": 32}),
     (PPO, True, {"n_steps": 16, "batch_size": 32}),

@@ -2,8 +2,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from rover_cl.catalogue import ALGORITHMS, METHODS, find_stream, parse_algorithm, parse_method
+from rover_cl.catalogue import ALGORITHMS, find_stream, parse_algorithm, parse_method
 from rover_cl.options import build_config, split_list, split_spec
+from rover_cl.remedies import METHODS
 from rover_cl_agents import EWC, Replay
 from rover_cl_envs.streams import lookalike
 

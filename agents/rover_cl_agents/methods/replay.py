@@ -7,16 +7,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
+from rover_cl_agents import diversity, eviction, insertion
+from rover_cl_agents.echoes import Echoes
 from rover_cl_agents.experience import RecentStates
-from rover_cl_agents.memory import Memory, Reservoir
+from rover_cl_agents.memory import Memory, check_precision
 from rover_cl_agents.methods.method import Cost, Method, State
 from rover_cl_agents.outputs import actor_role, distance, read, to_tensor
 
 POOL = 4
-"""A task's states are drawn from the latest POOL × capacity observations."""
+"""A task's states are drawn from the latest POOL × capacity observations, unless `pool` says otherwise."""
+
+CANDIDATES = 2048
+"""Insertion by diversity looks at a uniform sample of this many states: it compares all pairs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,22 +36,61 @@ class ReplayConfig:
     weight: float = 0.1
     """Of the distance to the stored answers, beside the algorithm's own loss, >= 0; 0 switches the method
     off."""
+    total: int = 0
+    """States kept over all tasks, >= 0; 0: no limit beside `capacity`."""
+    insertion: str = "reservoir"
+    """Which of a task's latest states are kept: all (the very latest), reservoir, return-gated, difficulty,
+    episodes or diversity; `insertion.INSERTIONS` says what they mean."""
+    eviction: str = "uniform"
+    """Who leaves when there are more than `total`: uniform, fifo, balanced or loss-aware;
+    `eviction.EVICTIONS` says what they mean."""
+    pool: int = 0
+    """Latest states to choose from, >= 0; 0: four times `capacity`."""
+    gate: float = 0.5
+    """Share of the states that `return-gated` lets in, those of the best episodes, in (0, 1]."""
+    kernel: str = "gradients"
+    """What makes two states alike to `diversity`: gradients (the weights they depend on) or observations."""
+    precision: str = "float32"
+    """Of the stored observations: float32 or float16."""
+    echoes: int = 0
+    """Answers kept of each task at made-up states between and around the stored ones, >= 0, in whole blocks
+    of 256; they count half of the loss."""
+    noise: float = 0.3
+    """Of the made-up states, in standard deviations of the stored ones, >= 0."""
 
     def __post_init__(self) -> None:
         for field in ("capacity", "batch_size"):
             if getattr(self, field) < 1:
                 raise ValueError(f"{field} is {getattr(self, field)}; expected at least 1.")
-        if not 0.0 <= self.weight < float("inf"):
-            raise ValueError(f"weight is {self.weight}; expected a finite number >= 0.")
+        for field in ("total", "pool", "echoes"):
+            if getattr(self, field) < 0:
+                raise ValueError(f"{field} is {getattr(self, field)}; expected at least 0.")
+        for field in ("weight", "noise"):
+            if not 0.0 <= getattr(self, field) < float("inf"):
+                raise ValueError(f"{field} is {getattr(self, field)}; expected a finite number >= 0.")
+        if not 0.0 < self.gate <= 1.0:
+            raise ValueError(f"gate is {self.gate}; expected a number in (0, 1].")
+        if self.kernel not in ("gradients", "observations"):
+            raise ValueError(f"kernel is {self.kernel!r}; expected gradients or observations.")
+        insertion.check(self.insertion)
+        eviction.check(self.eviction)
+        check_precision(self.precision)
+        if self.echoes and self.total:
+            raise ValueError(
+                f"total is {self.total} with echoes; expected 0: echoes stand on states that stay. "
+                "Bound the memory by capacity."
+            )
 
 
 class Replay(Method):
-    """Keep a sample of each task's states with the policy's answers, and hold the policy to them.
+    """Keep a few of each task's states with the policy's answers, and hold the policy to them.
 
-    At the end of a task, `capacity` of its latest observations are drawn by reservoir sampling and the
-    policy's outputs on them are stored once. From then on `weight` × the mean distance (`outputs.distance`)
-    on a batch drawn from all tasks is added to the acting network's loss. A task visited again replaces
-    what was kept of it.
+    At the end of a task, `capacity` of its latest observations are chosen, at random unless `insertion` says
+    otherwise, and the policy's outputs on them are stored once. From then on `weight` × the mean distance
+    (`outputs.distance`) on a batch drawn from all tasks is added to the acting network's loss. A task visited
+    again replaces what was kept of it.
+
+    A small memory keeps far more with `echoes`: see `echoes.Echoes`.
 
     Args:
         config: The settings; or give them by name: `Replay(weight=0.1)`.
@@ -64,9 +109,16 @@ class Replay(Method):
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm and a seed; nothing is stored yet."""
         super().bind(algorithm, seed)
-        self.memory = Memory(seed)
+        config = self.config
+        self.memory = Memory(
+            seed, capacity=config.total, evicting=config.eviction, precision=config.precision
+        )
+        self.echoes = Echoes(
+            self.memory, algorithm.observation_space, seed, count=config.echoes, noise=config.noise
+        )
         self._reservoir_generator = np.random.default_rng(seed)
-        self._recent = RecentStates(algorithm, POOL * self.config.capacity)
+        marked = config.insertion in insertion.MARKED
+        self._recent = RecentStates(algorithm, config.pool or POOL * config.capacity, marked=marked)
         self._role = actor_role(algorithm.policy)
         self._task = 0
 
@@ -81,18 +133,45 @@ class Replay(Method):
             self._recent.note_rollout()
 
     def on_task_end(self) -> None:
-        """Store a sample of the task's states with the policy's answers."""
+        """Store some of the task's states with the policy's answers."""
         observations = self._recent.observations()
         if not self.config.weight or not len(observations):
             return
-        reservoir = Reservoir(self.config.capacity, self._reservoir_generator)
-        reservoir.add(observations)
-        self._recent.clear()
         policy = self.algorithm.policy
         policy.set_training_mode(False)
-        states = to_tensor(policy, reservoir.items)
+        states = self.memory.rounded(to_tensor(policy, observations[self._choose(observations)]))
+        self._recent.clear()
         with torch.no_grad():
             self.memory.store(self._task, states, read(policy, states))
+        self.echoes.store(self._task, lambda made: read(policy, made))
+
+    def _choose(self, observations: NDArray[Any]) -> NDArray[np.int64]:
+        """Give the indices of the states to keep, shape (min(capacity, n),)."""
+        config, generator, everything = self.config, self._reservoir_generator, np.arange(len(observations))
+        if config.insertion == "all":
+            return everything[-config.capacity :]
+        if config.insertion == "return-gated":
+            best = insertion.best_episodes(self._recent.marks(), config.capacity, config.gate)
+            return insertion.sample(best, config.capacity, generator)
+        if config.insertion == "difficulty":
+            return insertion.difficult(self._recent.marks(), config.capacity, generator)
+        if config.insertion == "episodes":
+            return insertion.over_episodes(self._recent.marks(), config.capacity, generator)
+        if config.insertion == "diversity":
+            return self._diverse(observations, everything)
+        return insertion.sample(everything, config.capacity, generator)
+
+    def _diverse(self, observations: NDArray[Any], everything: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Choose the states that stand for the rest."""
+        count = max(CANDIDATES, self.config.capacity)
+        candidates = insertion.sample(everything, count, self._reservoir_generator)
+        policy = self.algorithm.policy
+        states = to_tensor(policy, observations[candidates])
+        if self.config.kernel == "gradients":
+            kernel = diversity.gradient_kernel(policy, states)
+        else:
+            kernel = diversity.observation_kernel(states)
+        return candidates[diversity.select(kernel, self.config.capacity)]
 
     def auxiliary_loss(self, role: str) -> Tensor | None:
         """Give weight × the distance to the stored answers, for the acting network; None before the second
@@ -100,18 +179,27 @@ class Replay(Method):
         """
         if role != self._role or not self.config.weight or not len(self.memory):
             return None
-        observations, cached = self.memory.sample(self.config.batch_size)
-        return self.config.weight * distance(read(self.algorithm.policy, observations), cached)
+        index = self.memory.draw(self.config.batch_size)
+        observations, cached = self.memory.at(index)
+        policy = self.algorithm.policy
+        current = read(policy, observations)
+        self.memory.note(index, current, cached)
+        loss = distance(current, cached)
+        if len(self.echoes):
+            states, answers = self.echoes.sample(self.config.batch_size // 2)
+            loss = 0.5 * (loss + distance(read(policy, states), answers))
+        return self.config.weight * loss
 
     def describe(self) -> dict[str, int | float | str | bool]:
         """Give the settings."""
         return asdict(self.config)
 
     def state_dict(self) -> State:
-        """Give the memory and the state of both generators."""
+        """Give the memory, the echoes and the state of the generators."""
         state = self._reservoir_generator.bit_generator.state["state"]
         return {
             **self.memory.state_dict(),
+            **self.echoes.state_dict(),
             "reservoir_state": str(state["state"]),  # 128 bits: more than some JSON readers keep in a number
             "reservoir_increment": str(state["inc"]),
         }
@@ -120,7 +208,9 @@ class Replay(Method):
         """Take back what `state_dict` gave."""
         rest = dict(state)
         numbers = {"state": rest.pop("reservoir_state", ""), "inc": rest.pop("reservoir_increment", "")}
+        echoed = {name: rest.pop(name) for name in list(rest) if name.startswith("echo")}
         self.memory.load_state_dict(rest)
+        self.echoes.load_state_dict(echoed)
         self._reservoir_generator.bit_generator.state = {
             "bit_generator": "PCG64",
             "state": {name: int(number) for name, number in numbers.items()},
@@ -130,4 +220,4 @@ class Replay(Method):
 
     def cost(self) -> Cost:
         """Give the memory's bytes."""
-        return Cost(bytes=self.memory.bytes)
+        return Cost(bytes=self.memory.bytes + self.echoes.bytes)

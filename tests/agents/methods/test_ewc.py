@@ -98,7 +98,7 @@ def test_state_round_trip_and_refusals(ewc: EWC) -> None:
 
 
 def test_the_proximal_form_ends_where_it_says(ewc: EWC) -> None:
-    # Row by hand: lr 0.1, weight 10, F [4, 0], theta [2, 5], theta* [1, 2] -> [1.2, 5]; the gradient gives -2.
+    # lr 0.1, weight 10, F [4, 0], theta [2, 5], theta* [1, 2] -> [1.2, 5]; the gradient would give -2.
     method = EWC(EWCConfig(weight=10.0, proximal=True))
     method.bind(ewc.algorithm, 0)
     place(method, [1.0, 2.0])
@@ -127,7 +127,7 @@ def test_only_the_proximal_form_opens_the_door_after_the_step() -> None:
 def test_the_sampled_information_tends_to_the_exact_one(bandit: Any) -> None:
     found = {}
     for kind in ("exact", "empirical"):
-        method = EWC(EWCConfig(fisher=kind))  # type: ignore[arg-type]
+        method = EWC(EWCConfig(fisher=kind))
         method.bind(PPO("MlpPolicy", as_vec_env(bandit(0, 2)), seed=0, device="cpu"), 5)
         observations = torch.randn(1, 4, generator=torch.Generator().manual_seed(0)).expand(40_000, 4)
         measured = method.measure(observations)

@@ -107,19 +107,13 @@ def test_the_optimiser_holds_less(bandit: Any) -> None:
     assert learner.cost().bytes == 0
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_with_a_head_for_each_task_it_keeps_what_finetuning_loses(seed: int, bandit: Any) -> None:
-    scores = {}
-    for name, methods in {"finetune": [], "freeze": [Freeze(layers=2), HeadBank()]}.items():
-        learner = ContinualLearner(SMALL.build(bandit(0), seed), methods)
-        first = learner.learn_task(bandit(0), total_timesteps=8192).predict(bandit(0).draw(5), task=0)
-        learner.learn_task(bandit(1), total_timesteps=8192)
-        again = learner.predict(bandit(0).draw(5), task=0)
-        assert (name == "freeze") == bool((first == again).all())
-        scores[name] = [bandit(t).score(lambda o, t=t, a=learner: a.predict(o, task=t)) for t in range(2)]
-    assert scores["finetune"][0] < -1
-    assert scores["freeze"][0] > scores["finetune"][0] / 3
-    assert scores["freeze"][1] > scores["finetune"][1] - 0.3
+def test_with_a_head_for_each_task_the_first_is_kept_to_the_bit(bandit: Any) -> None:
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [Freeze(layers=2), HeadBank()])
+    observations = bandit(0).draw(5)
+    first = learner.learn_task(bandit(0, 8), total_timesteps=256).predict(observations, task=0)
+    learner.learn_task(bandit(1, 8), total_timesteps=256)
+    assert (learner.predict(observations, task=0) == first).all()
+    assert (learner.predict(observations, task=1) != first).any()
 
 
 def test_errors_say_what_was_expected(bandit: Any) -> None:

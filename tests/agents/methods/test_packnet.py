@@ -8,7 +8,7 @@ from torch import nn
 
 from rover_cl_agents import ContinualLearner, PPOConfig
 from rover_cl_agents.methods.packnet import PackNet, PackNetConfig
-from rover_cl_agents.outputs import distance, read
+from rover_cl_agents.outputs import Outputs, distance, read
 from rover_cl_agents.policies.packed import FREE, PackedLinear
 from rover_cl_agents.policies.selection import Selection
 
@@ -95,7 +95,8 @@ def test_retraining_brings_the_answers_back(bandit: Any) -> None:
     for steps in (0, 300):
         learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [PackNet(tasks=8, retrain_steps=steps)])
         method: Any = learner.methods[0]
-        prune, seen = method._prune, {}
+        prune = method._prune
+        seen: dict[str, Outputs] = {}
         batch = torch.tensor(bandit(0).draw(200))
 
         def look(prune: Any = prune, seen: Any = seen, learner: Any = learner, batch: Any = batch) -> Any:

@@ -19,9 +19,9 @@ COLUMNS = [1282, 2370, 3458]
 """Numbers in the columns of a network 4-32-32-2."""
 
 
-def columns(own: list[float], laterals: list[float], selection: Selection, **place: bool) -> ColumnLinear:
+def columns(own: list[float], laterals: list[float], selection: Selection, **place: bool) -> Any:
     """One unit for each column."""
-    layer = ColumnLinear(nn.Linear(1, 1), selection, gain=1.0, **place)
+    layer: Any = ColumnLinear(nn.Linear(1, 1), selection, gain=1.0, **place)
     while len(layer) < len(own):
         layer.grow(GENERATOR)
     with torch.no_grad():

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 
 from rover_cl_agents import PPOConfig, Replay, ReplayConfig
 from rover_cl_agents.learner import ContinualLearner
+from rover_cl_agents.outputs import distance, read
+from rover_cl_agents.vec_env import as_vec_env
 
 
 def learned(bandit: Any, steps: int = 640) -> Replay:
@@ -56,3 +61,139 @@ def test_the_next_sample_is_the_same_after_restoring(bandit: Any) -> None:
 def test_ranges(field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{field} is {value}; expected"):
         ReplayConfig(**{field: value})
+
+
+def learner_of(
+    bandit: Any, algorithm: Any, discrete: bool, **settings: Any
+) -> tuple[ContinualLearner, Replay]:
+    env = as_vec_env(bandit(0, 4, discrete=discrete))
+    own: dict[str, Any] = {"policy_kwargs": {"net_arch": [16]}}
+    own |= (
+        {"n_steps": 16}
+        if algorithm in (PPO, A2C)
+        else {"learning_starts": 16, "batch_size": 8, "buffer_size": 500}
+    )
+    if algorithm is PPO:
+        own["batch_size"] = 32
+    replay = Replay(capacity=12, batch_size=16, weight=1.0, **settings)
+    return ContinualLearner(algorithm("MlpPolicy", env, seed=0, device="cpu", **own), [replay]), replay
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {"insertion": "all", "eviction": "fifo", "total": 20},
+    {"insertion": "return-gated", "gate": 0.3, "precision": "float16"},
+    {"insertion": "difficulty", "eviction": "loss-aware", "total": 20},
+    {"insertion": "episodes", "eviction": "balanced", "total": 20},
+    {"insertion": "diversity", "pool": 100, "echoes": 300},
+    {"insertion": "diversity", "kernel": "observations", "echoes": 1, "precision": "float16"},
+]
+ALGORITHMS = [(PPO, False), (A2C, True), (SAC, False), (TD3, False), (DQN, True)]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "discrete", "settings"),
+    [(*ALGORITHMS[i % 5], settings) for i, settings in enumerate([*OPTIONS, *OPTIONS[1:5]])],
+)
+def test_every_option_goes_on_after_restoring(
+    algorithm: Any, discrete: bool, settings: dict[str, Any], bandit: Any, tmp_path: Path
+) -> None:
+    learner, replay = learner_of(bandit, algorithm, discrete, **settings)
+    learner.learn_task(bandit(0, 4, discrete=discrete), total_timesteps=128)
+    loss = replay.auxiliary_loss(replay._role)
+    assert loss is not None
+    assert loss.item() == pytest.approx(0, abs=1e-6)  # of answers just given, in any precision
+    learner.learn_task(bandit(1, 4, discrete=discrete), total_timesteps=64)
+    assert len(replay.memory) == (20 if replay.config.total else 24)
+    learner.save(tmp_path / "checkpoint")
+    other = ContinualLearner.load(tmp_path / "checkpoint", bandit(0, 4, discrete=discrete))
+    assert other.cost() == learner.cost()
+    for each in (learner, other):
+        each.reseed(5)
+        each.learn_task(bandit(0, 4, discrete=discrete), total_timesteps=64, task=2)
+    for a, b in zip(
+        learner.algorithm.policy.state_dict().values(),
+        other.algorithm.policy.state_dict().values(),
+        strict=True,
+    ):
+        assert torch.equal(a, b)
+
+
+class Watched(Replay):
+    def _choose(self, observations: Any) -> Any:
+        self.chosen = super()._choose(observations)
+        self.marks = self._recent.marks()
+        return self.chosen
+
+
+def test_the_best_episodes_are_those_kept(bandit: Any) -> None:
+    env, replay = bandit(0, 4), Watched(capacity=12, insertion="return-gated", gate=0.05, pool=200)
+    config = PPOConfig(n_steps=16, batch_size=64, net=(16,))
+    ContinualLearner(config.build(env, 0), [replay]).learn_task(env, total_timesteps=256)
+    # One-step episodes: each state has its own return, and a twentieth of 256 states is one more than 12.
+    best = np.argsort(replay.marks.returns)[-13:]
+    assert len(set(replay.chosen)) == 12
+    assert set(replay.chosen) <= set(best)
+
+
+def test_echoes_weigh_as_much_as_states(bandit: Any) -> None:
+    learner, replay = learner_of(bandit, PPO, False, echoes=256)
+    learner.learn_task(bandit(0, 4), total_timesteps=128)
+    assert replay.cost().bytes == 12 * (4 * 4 + 2 * 4 + 2 * 4 + 8) + 256 * 2 * 4
+    policy: Any = learner.algorithm.policy
+    with torch.no_grad():
+        policy.action_net.bias.add_(0.1)
+        loss = replay.auxiliary_loss("policy")
+        assert loss is not None
+        states, cached = replay.memory.sample(12)
+        echoes, answers = replay.echoes.sample(1)
+        parts = [distance(read(policy, x), y) for x, y in ((states, cached), (echoes, answers))]
+    assert loss.item() == pytest.approx(sum(part.item() for part in parts) / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_echoes_make_much_of_few_states(bandit: Any, seed: int) -> None:
+    drift = []
+    for echoes in (0, 512):
+        env = bandit(0, 8)
+        replay = Replay(capacity=5, batch_size=256, weight=1.0, echoes=echoes)
+        config = PPOConfig(n_steps=16, batch_size=64, net=(32, 32))
+        learner = ContinualLearner(config.build(env, seed), [replay])
+        learner.learn_task(env, total_timesteps=256)
+        policy = learner.algorithm.policy
+        old, new = (torch.as_tensor(bandit(task).draw(200)) for task in range(2))
+        with torch.no_grad():
+            before = read(policy, old).detach()
+        optimizer = torch.optim.Adam(policy.parameters(), 0.01)
+        for _ in range(300):  # another task pulls all answers elsewhere
+            loss = replay.auxiliary_loss("policy")
+            assert loss is not None
+            optimizer.zero_grad()
+            (loss + (read(policy, new).location - 1).square().mean()).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        with torch.no_grad():
+            drift.append(distance(read(policy, old), before).item())
+    assert drift[1] < 0.7 * drift[0]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("total", -1, "at least 0"),
+        ("pool", -1, "at least 0"),
+        ("echoes", -1, "at least 0"),
+        ("noise", -0.1, ">= 0"),
+        ("gate", 0.0, "0, 1"),
+        ("kernel", "rbf", "gradients or observations"),
+        ("insertion", "best", "one of all"),
+        ("eviction", "lru", "one of uniform"),
+        ("precision", "int8", "one of float32"),
+    ],
+)
+def test_more_ranges(field: str, value: Any, expected: str) -> None:
+    with pytest.raises(ValueError, match=f"{field} is {value!r}; expected.*{expected}"):
+        ReplayConfig(**{field: value})
+
+
+def test_echoes_and_a_total_do_not_go_together() -> None:
+    with pytest.raises(ValueError, match="total is 9 with echoes; expected 0"):
+        ReplayConfig(total=9, echoes=1)

@@ -16,6 +16,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
 from rover_cl_agents import ContinualLearner, PPOConfig
+from rover_cl_agents.methods.freeze import Freeze
 from rover_cl_agents.methods.headbank import HeadBank
 from rover_cl_agents.methods.lora import LoRA
 from rover_cl_agents.methods.packnet import PackNet
@@ -152,17 +153,22 @@ def test_the_target_network_is_divided_alike(kind: str, name: str, bandit: Any) 
     assert not {p.data_ptr() for p in online.parameters()} & {p.data_ptr() for p in target.parameters()}
 
 
+def random_numbers() -> Any:
+    state: Any = np.random.get_state()
+    return state[1]
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_the_global_generators_are_left_alone(name: str, bandit: Any) -> None:
     algorithm = SMALL.build(bandit(0, 2), 0)
-    before = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[index, union-attr]
+    before = torch.get_rng_state(), random_numbers().copy()
     method: Isolation = METHODS[name]()
     method.bind(algorithm, 3)
     for task in range(3):
         method.on_task_start(task)
         method.on_task_end()
     assert torch.equal(before[0], torch.get_rng_state())
-    assert np.array_equal(before[1], np.random.get_state()[1])  # type: ignore[index]
+    assert np.array_equal(before[1], random_numbers())
 
 
 @pytest.mark.parametrize("name", SEPARATE)
@@ -182,8 +188,11 @@ def test_an_unknown_task_is_guessed_row_by_row(name: str, bandit: Any) -> None:
 
 @cache
 def score(bandit: Any, name: str, seed: int) -> tuple[float, float]:
-    more = {"tasks": 2, "retrain_steps": 200, "batch_size": 128} if name == "packnet" else {}
-    methods = [] if name == "finetune" else [METHODS[name](**more)]
+    methods: list[Any] = [METHODS[name]()] if name in METHODS else []
+    if name == "freeze":
+        methods = [Freeze(layers=2), HeadBank()]  # frozen features alone keep no answers
+    if name == "packnet":
+        methods = [PackNet(tasks=2, retrain_steps=200, batch_size=128)]
     learner = ContinualLearner(SMALL.build(bandit(0), seed), methods)
     for task in range(2):
         learner.learn_task(bandit(task), total_timesteps=8192)
@@ -192,7 +201,7 @@ def score(bandit: Any, name: str, seed: int) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [*METHODS, "freeze"])
 def test_it_keeps_what_finetuning_loses(name: str, seed: int, bandit: Any) -> None:
     lost, new = score(bandit, "finetune", seed)
     kept, learned = score(bandit, name, seed)
@@ -217,10 +226,11 @@ def test_refusals(bandit: Any) -> None:
     with pytest.raises(ValueError, match="another method has divided"):
         HeadBank().bind(algorithm, 0)
     env = as_vec_env(bandit(0, 2))
-    for kwargs, expected in [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"features_extractor_class": Learned}, "features are learned"),
         ({"net_arch": []}, "hidden layer"),
-    ]:
+    ]
+    for kwargs, expected in cases:
         with pytest.raises(ValueError, match=expected):
             Progressive().bind(PPO("MlpPolicy", env, device="cpu", policy_kwargs=kwargs), 0)
     method = Progressive()

@@ -1,0 +1,166 @@
+"""A-GEM: turn aside each update that would move the answers to old states."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from torch import Tensor
+
+from rover_cl_agents.experience import RecentStates
+from rover_cl_agents.memory import Memory
+from rover_cl_agents.methods.method import Cost, Method, State
+from rover_cl_agents.outputs import actor_role, distance, read, to_tensor
+from rover_cl_agents.step_hooks import optimizers, trained_parameters
+
+POOL = 4
+"""A task's states are drawn from the latest POOL × capacity observations."""
+NOTHING = 1e-16
+"""A squared gradient up to this is rounding noise: the answers are where they were."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AGEMConfig:
+    """Settings of `AGEM`."""
+
+    strength: float = 1.0
+    """Share of the harmful part of an update that is taken out, in [0, 2]; 1 is A-GEM, more than 1 turns
+    that part back, 0 switches the method off."""
+    capacity: int = 5000
+    """States kept of each task, >= 1."""
+    batch_size: int = 1024
+    """Stored states asked at each optimiser step, >= 1."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.strength <= 2.0:
+            raise ValueError(f"strength is {self.strength}; expected a number in [0, 2].")
+        for field in ("capacity", "batch_size"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"{field} is {getattr(self, field)}; expected at least 1.")
+
+
+class AGEM(Method):
+    """Averaged gradient episodic memory, with the distance to the stored answers as its reference.
+
+    At the end of a task, `capacity` of its latest observations are drawn and the policy's outputs on them
+    are stored once. From then on, before each optimiser step, the gradient r of the mean distance
+    (`outputs.distance`) on a batch drawn from all tasks is taken; a step Δ with Δ · r > 0, which would raise
+    that distance, becomes Δ − strength (Δ · r / |r|²) r.
+
+    Two departures from the paper. The reference is the distance, not the old tasks' reward: the rewards of
+    old data say nothing of the present policy. And the update is projected, not the gradient, as Adam would
+    put the harmful part back. Right after a task's end r is zero, and the first step goes where it likes.
+    A task visited again replaces what was kept of it.
+
+    Args:
+        config: The settings; or give them by name: `AGEM(capacity=5000)`.
+
+    Source: Chaudhry et al. 2019, "Efficient lifelong learning with A-GEM", equation 11.
+    """
+
+    name: ClassVar[str] = "agem"
+
+    def __init__(self, config: AGEMConfig | None = None, **settings: Any) -> None:
+        if config is not None and settings:
+            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
+        self.config = AGEMConfig(**settings) if config is None else config
+
+    def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
+        """Take the algorithm and a seed; nothing is stored yet."""
+        super().bind(algorithm, seed)
+        self.memory = Memory(seed)
+        self._generator = torch.Generator().manual_seed(seed)
+        self._recent = RecentStates(algorithm, POOL * self.config.capacity)
+        self._role = actor_role(algorithm.policy)
+        self._task = 0
+        self._reference: Tensor | None = None  # from the door before a step to the door after it
+
+    def on_task_start(self, task: int) -> None:
+        """Begin to watch a task."""
+        self._task = task
+        self._recent.clear()
+        self._reference = None
+
+    def on_rollout_end(self) -> None:
+        """Watch the states that the policy meets."""
+        if self.config.strength:
+            self._recent.note_rollout()
+
+    def on_task_end(self) -> None:
+        """Store a sample of the task's states with the policy's answers."""
+        observations = self._recent.observations()
+        if not self.config.strength or not len(observations):
+            return
+        self._recent.clear()
+        policy = self.algorithm.policy
+        policy.set_training_mode(False)
+        order = torch.randperm(len(observations), generator=self._generator)
+        states = to_tensor(policy, observations[order[: self.config.capacity].numpy()])
+        with torch.no_grad():
+            self.memory.store(self._task, states, read(policy, states))
+
+    def auxiliary_gradient(self, role: str) -> None:
+        """Take the reference gradient at the weights before the step; nothing is added to the loss."""
+        if role == self._role and self.config.strength and len(self.memory):
+            self._reference = self.reference_gradient()
+
+    def reference_gradient(self) -> Tensor:
+        """Differentiate the mean distance on a batch from memory.
+
+        Returns:
+            By all parameters of the acting network's optimiser, flat, in its order, shape (n,); 0 where the
+            distance doesn't depend on them.
+        """
+        parameters = trained_parameters(optimizers(self.algorithm)[self._role])
+        observations, cached = self.memory.sample(self.config.batch_size)
+        with torch.enable_grad():
+            moved = distance(read(self.algorithm.policy, observations), cached)
+        found = torch.autograd.grad(moved, parameters, allow_unused=True, materialize_grads=True)
+        return torch.cat([gradient.flatten() for gradient in found])
+
+    def adjust_update(self, role: str, delta: Tensor) -> Tensor:
+        """Project the acting network's step, if it would raise the distance."""
+        if role != self._role or self._reference is None:
+            return delta
+        reference, self._reference = self._reference, None
+        return turned_aside(delta, reference, strength=self.config.strength)
+
+    def describe(self) -> dict[str, int | float | str | bool]:
+        """Give the settings."""
+        return asdict(self.config)
+
+    def state_dict(self) -> State:
+        """Give the memory and the generator's state."""
+        return {**self.memory.state_dict(), "choice": self._generator.get_state()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Take back what `state_dict` gave."""
+        rest = dict(state)
+        choice = rest.pop("choice", None)
+        if not isinstance(choice, Tensor):
+            raise ValueError("the state of AGEM needs the tensor 'choice', a generator's state.")
+        self.memory.load_state_dict(rest)
+        self._generator.set_state(choice)
+
+    def cost(self) -> Cost:
+        """Give the memory's bytes."""
+        return Cost(bytes=self.memory.bytes)
+
+
+def turned_aside(delta: Tensor, reference: Tensor, *, strength: float = 1.0) -> Tensor:
+    """Take `strength` of the part along `reference` out of `delta`, if the two point the same way.
+
+    Args:
+        delta: A step, shape (n,).
+        reference: The gradient of what mustn't rise, shape (n,).
+        strength: >= 0; at 1 the result is orthogonal to `reference`.
+
+    Returns:
+        The step to make, shape (n,): `delta` itself where it does no harm or `reference` is zero.
+    """
+    squared, harm = torch.dot(reference, reference), torch.dot(delta, reference)
+    if squared <= NOTHING or harm <= 0:
+        return delta
+    return delta - strength * (harm / squared) * reference

@@ -1,0 +1,211 @@
+"""Continual backpropagation: at every step, replace a few of the least useful units."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from torch import Tensor
+
+from rover_cl_agents.initial_weights import all_learned_weights, sizes
+from rover_cl_agents.methods.method import Cost, Method, State
+from rover_cl_agents.plasticity import unit_activity
+from rover_cl_agents.step_hooks import optimizers
+from rover_cl_agents.unit_reset import Edits, layer_sizes, replaceable_layers
+from rover_cl_agents.units import HiddenLayer, UnitWatch
+
+
+@dataclass(frozen=True, kw_only=True)
+class CBPConfig:
+    """Settings of `CBP`."""
+
+    replacement_rate: float = 1e-4
+    """Share of the mature units replaced at each optimiser step, in [0, 1]; 0 switches the method off."""
+    maturity: int = 1000
+    """Steps that a unit is safe for after its birth, >= 0."""
+    decay: float = 0.99
+    """Of the running mean of utility, per step, in [0, 1)."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.replacement_rate <= 1.0:
+            raise ValueError(f"replacement_rate is {self.replacement_rate}; expected a number in [0, 1].")
+        if self.maturity < 0:
+            raise ValueError(f"maturity is {self.maturity}; expected at least 0.")
+        if not 0.0 <= self.decay < 1.0:
+            raise ValueError(f"decay is {self.decay}; expected a number in [0, 1).")
+
+
+@dataclass
+class Record:
+    """What is known of the units of one layer."""
+
+    utility: Tensor
+    """Running mean, biased towards 0 in a young unit, shape (units,)."""
+    age: Tensor
+    """Optimiser steps since birth, int64, shape (units,)."""
+    due: float = 0.0
+    """Units to be replaced, in parts of one, >= 0."""
+
+    def note(self, utility: Tensor, decay: float) -> None:
+        """Let a step pass, in which the units were as useful as `utility` says, shape (units,)."""
+        self.utility = decay * self.utility + (1.0 - decay) * utility
+        self.age = self.age + 1
+
+    def pick(self, rate: float, maturity: int, decay: float) -> Tensor:
+        """Choose the units to replace now and count them as newborn.
+
+        Returns:
+            Their numbers, int64, shape (k,); k is 0 at most steps.
+        """
+        mature = torch.nonzero(self.age > maturity).squeeze(1)
+        self.due += rate * len(mature)
+        count = int(self.due)
+        if not count:
+            return mature[:0]
+        self.due -= count
+        age = self.age[mature].to(self.utility.dtype)
+        chosen = mature[(self.utility[mature] / (1.0 - decay**age)).topk(count, largest=False).indices]
+        self.utility[chosen], self.age[chosen] = 0.0, 0
+        return chosen
+
+
+class CBP(Method):
+    """Generate and test: of each hidden layer's mature units, replace the least useful at a steady rate.
+
+    A unit's utility is the running mean of its activity × the mean size of its outgoing weights; activity
+    is the mean size of a ReLU unit, the spread over states of any other. A new unit has fresh incoming and
+    zero outgoing weights, the optimiser's moments of both start again, and the old one's mean goes into the
+    readers' biases. All networks are treated so. A loss of old tasks is part of it: pair it with a replay.
+
+    Args:
+        config: The settings; or give them by name: `CBP(replacement_rate=1e-4)`.
+
+    Source: Dohare et al. 2024, "Loss of plasticity in deep continual learning", algorithm 1; without the
+    mean's own decay.
+    """
+
+    name: ClassVar[str] = "cbp"
+
+    def __init__(self, config: CBPConfig | None = None, **settings: Any) -> None:
+        if config is not None and settings:
+            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
+        self.config = CBPConfig(**settings) if config is None else config
+
+    def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
+        """Take the algorithm and a seed.
+
+        Raises:
+            ValueError: if no network has a hidden layer.
+        """
+        super().bind(algorithm, seed)
+        replaceable_layers(algorithm)
+        self.replaced = 0
+        """Units replaced so far."""
+        self._generator = torch.Generator().manual_seed(seed)
+        self._sizes: dict[str, float] = {}
+        self._records: dict[str, Record] = {}
+        self._layers: dict[str, list[HiddenLayer]] = {}
+        self._watches: dict[str, UnitWatch] = {}
+        self._edits: dict[str, Edits] = {}
+
+    def on_task_start(self, task: int) -> None:
+        """Begin to watch the units; note the size of the weights before the first task."""
+        if not self.config.replacement_rate:
+            return
+        self._sizes = self._sizes or sizes(all_learned_weights(self.algorithm))
+        self._layers = replaceable_layers(self.algorithm)
+        for role, layers in self._layers.items():
+            self._watches.setdefault(role, UnitWatch()).attach(layers)
+            for layer in layers:
+                units = layer.incoming.out_features
+                if layer.name not in self._records:
+                    self._records[layer.name] = Record(torch.zeros(units), torch.zeros(units).long())
+
+    def auxiliary_gradient(self, role: str) -> None:
+        """Plan what this step replaces, from the weights before it; adds no gradient."""
+        if role not in self._watches:
+            return
+        edits = Edits(optimizers(self.algorithm)[role])
+        for layer, hidden in zip(self._layers[role], self._watches[role].take(), strict=True):
+            if hidden is not None:
+                self._replace(edits, layer, hidden)
+        if edits:
+            self._edits[role] = edits
+
+    @torch.no_grad()
+    def _replace(self, edits: Edits, layer: HiddenLayer, hidden: Tensor) -> None:
+        """Test a layer's units by what they did, shape (n, units), and plan to replace the worst."""
+        record, settings = self._records[layer.name], self.config
+        reach = torch.cat([reader.weight for reader in layer.outgoing]).abs().mean(dim=0)
+        activity = unit_activity(hidden, "magnitude" if layer.rectified else "spread")
+        record.note(activity * reach, settings.decay)
+        chosen = record.pick(settings.replacement_rate, settings.maturity, settings.decay)
+        if len(chosen):
+            edits.renew(layer, chosen, hidden.mean(dim=0), layer_sizes(layer, self._sizes), self._generator)
+            self.replaced += len(chosen)
+
+    def adjust_update(self, role: str, delta: Tensor) -> Tensor:
+        """Make what was planned part of the step, shape (n,)."""
+        edits = self._edits.pop(role, None)
+        if edits is None:
+            return delta
+        edits.forget()
+        return edits.apply(delta)
+
+    def on_task_end(self) -> None:
+        """Watch no more until the next task."""
+        for watch in self._watches.values():
+            watch.detach()
+
+    def describe(self) -> dict[str, int | float | str | bool]:
+        """Give the settings."""
+        return asdict(self.config)
+
+    def state_dict(self) -> State:
+        """Give what is known of the units, the sizes of the first weights, and the generator's state."""
+        state: State = {"generator": self._generator.get_state(), "replaced": self.replaced}
+        state.update({f"size.{name}": size for name, size in self._sizes.items()})
+        for name, record in self._records.items():
+            state |= {f"utility.{name}": record.utility, f"age.{name}": record.age, f"due.{name}": record.due}
+        return state
+
+    def load_state_dict(self, state: State) -> None:
+        """Take back what `state_dict` gave."""
+        generator, replaced = state.get("generator"), state.get("replaced")
+        if not isinstance(generator, Tensor) or not isinstance(replaced, int):
+            raise ValueError("the state of CBP needs 'replaced' and a 'generator' tensor.")
+        layers = {each.name: each for group in replaceable_layers(self.algorithm).values() for each in group}
+        for key in state:
+            kind, _, name = key.partition(".")
+            known = (
+                name in layers
+                if kind in ("utility", "age", "due")
+                else kind in ("size", "generator", "replaced")
+            )
+            if not known:
+                raise ValueError(f"the state of CBP has no entry {key!r} for this policy.")
+        records = {
+            name: _record(state, name, layer.incoming.out_features)
+            for name, layer in layers.items()
+            if f"utility.{name}" in state
+        }
+        self._sizes = {k[5:]: float(v) for k, v in state.items() if k.startswith("size.")}
+        self._records, self.replaced = records, replaced
+        self._generator.set_state(generator)
+
+    def cost(self) -> Cost:
+        """Give the bytes of what is known of the units."""
+        held = [tensor for record in self._records.values() for tensor in (record.utility, record.age)]
+        return Cost(bytes=sum(tensor.numel() * tensor.element_size() for tensor in held))
+
+
+def _record(state: State, name: str, units: int) -> Record:
+    """Read one layer's record."""
+    utility, age, due = (state.get(f"{kind}.{name}") for kind in ("utility", "age", "due"))
+    if not (isinstance(utility, Tensor) and isinstance(age, Tensor) and isinstance(due, float)):
+        raise ValueError(f"the state of CBP lacks the utility, age or due count of {name!r}.")
+    if utility.shape != (units,) or age.shape != (units,):
+        raise ValueError(f"the utility of {name!r} has shape {tuple(utility.shape)}; expected ({units},).")
+    return Record(utility, age, due)

@@ -1,0 +1,176 @@
+"""GPM: change no layer's answer to the inputs that it had in old tasks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from torch import Tensor, nn
+
+from rover_cl_agents.experience import RecentStates
+from rover_cl_agents.layer_trace import locate, probe, trace
+from rover_cl_agents.methods.method import Cost, Method, State
+from rover_cl_agents.outputs import actor_role, to_tensor
+from rover_cl_agents.step_hooks import optimizers
+from rover_cl_agents.subspace import covering, without
+
+POOL = 4
+"""A task's states are drawn from the latest POOL × samples observations."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GPMConfig:
+    """Settings of `GPM`."""
+
+    threshold: float = 0.99
+    """Share of the energy of each layer's inputs that is protected, in [0, 1]; 0 switches the method off."""
+    samples: int = 1000
+    """States of a task that the inputs are taken from, >= 1."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.threshold <= 1.0:
+            raise ValueError(f"threshold is {self.threshold}; expected a number in [0, 1].")
+        if self.samples < 1:
+            raise ValueError(f"samples is {self.samples}; expected at least 1.")
+
+
+class GPM(Method):
+    """Gradient projection memory: each layer of the acting network keeps its answer to the old inputs.
+
+    At the end of a task the inputs of each layer are gathered, and the layer's basis is extended until it
+    holds `threshold` of their energy. From then on the update of the layer's weights is freed of the span.
+    The bias is the weight of one more input that is always 1, and is projected with the others: left alone
+    it would shift every old answer. It is the update that is projected, after Adam.
+
+    The memory cannot outgrow the layers: (inputs + 1)² numbers each. A basis that is full stops its layer
+    for good; `free` tells. Value networks and the exploration spread are free.
+
+    Args:
+        config: The settings; or give them by name: `GPM(threshold=0.99)`.
+
+    Source: Saha, Garg and Roy 2021, "Gradient projection memory for continual learning", section 4.
+    """
+
+    name: ClassVar[str] = "gpm"
+
+    def __init__(self, config: GPMConfig | None = None, **settings: Any) -> None:
+        if config is not None and settings:
+            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
+        self.config = GPMConfig(**settings) if config is None else config
+
+    def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
+        """Take the algorithm and a seed; nothing is protected yet.
+
+        Raises:
+            ValueError: if the acting network has a layer with parameters that isn't linear.
+        """
+        super().bind(algorithm, seed)
+        self._generator = torch.Generator().manual_seed(seed)
+        self._recent = RecentStates(algorithm, POOL * self.config.samples)
+        self._role = actor_role(algorithm.policy)
+        self.bases: dict[str, Tensor] = {}
+        self._find_layers()
+
+    def _find_layers(self) -> None:
+        """Find the acting network's layers, and where their parameters lie in the flat update."""
+        self._layers = probe(self.algorithm).layers
+        optimizer = optimizers(self.algorithm)[self._role]
+        self._places = {
+            name: locate(optimizer, list(layer.parameters())) for name, layer in self._layers.items()
+        }
+
+    def on_task_start(self, task: int) -> None:
+        """Begin to watch a task.
+
+        Raises:
+            ValueError: if the acting network has other layers than those the bases are for.
+        """
+        self._recent.clear()
+        self._find_layers()  # the policy's parameters may be other objects than before
+        self._check(self.bases)
+
+    def _check(self, bases: dict[str, Tensor]) -> None:
+        widths = {name: _width(layer) for name, layer in self._layers.items()}
+        found = {name: basis.shape[-1] for name, basis in bases.items()}
+        if bases and found != widths:
+            raise ValueError(
+                f"the bases of GPM are for layers of {found} inputs; expected {widths}: the acting network's "
+                "layers must stay as they are."
+            )
+
+    def on_rollout_end(self) -> None:
+        """Watch the states that the policy meets."""
+        if self.config.threshold:
+            self._recent.note_rollout()
+
+    def on_task_end(self) -> None:
+        """Extend each layer's basis by the inputs of the task."""
+        observations = self._recent.observations()
+        if not self.config.threshold or not len(observations):
+            return
+        self._recent.clear()
+        policy = self.algorithm.policy
+        policy.set_training_mode(False)
+        order = torch.randperm(len(observations), generator=self._generator)
+        found = trace(policy, to_tensor(policy, observations[order[: self.config.samples].numpy()]))
+        for name, layer in found.layers.items():
+            inputs = augmented(found.inputs[name], layer).double()
+            old = self.bases.get(name, torch.zeros(0, _width(layer))).double()
+            self.bases[name] = covering(inputs, old, self.config.threshold).float().contiguous()
+
+    def adjust_update(self, role: str, delta: Tensor) -> Tensor:
+        """Take each layer's span out of the step of its weights and its bias."""
+        if role != self._role or not self.bases:
+            return delta
+        edited = delta.clone()
+        for name, basis in self.bases.items():
+            layer, places = self._layers[name], self._places[name]
+            columns = [delta[place].view(layer.out_features, -1) for place in places]
+            free = without(torch.cat(columns, dim=1), basis)
+            parts = torch.split(free, [c.shape[1] for c in columns], dim=1)
+            for place, part in zip(places, parts, strict=True):
+                edited[place] = part.flatten()
+        return edited
+
+    def free(self) -> dict[str, int]:
+        """Count the input directions that each layer can still learn in, by the layer's name."""
+        return {name: _width(layer) - len(self.bases.get(name, ())) for name, layer in self._layers.items()}
+
+    def describe(self) -> dict[str, int | float | str | bool]:
+        """Give the settings."""
+        return asdict(self.config)
+
+    def state_dict(self) -> State:
+        """Give the layers' bases and the generator's state."""
+        return {
+            "generator": self._generator.get_state(),
+            **{f"basis.{name}": basis for name, basis in self.bases.items()},
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Take back what `state_dict` gave."""
+        tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+        generator = tensors.pop("generator", None)
+        wrong = sorted(name for name in tensors if not name.startswith("basis."))
+        if generator is None or wrong:
+            raise ValueError(f"the state of GPM needs 'generator' and 'basis.<layer>', not {wrong}.")
+        bases = {name.removeprefix("basis."): tensor for name, tensor in tensors.items()}
+        self._find_layers()
+        self._check(bases)
+        self._generator.set_state(generator)
+        self.bases = bases
+
+    def cost(self) -> Cost:
+        """Give the bases' bytes."""
+        return Cost(bytes=sum(basis.numel() * basis.element_size() for basis in self.bases.values()))
+
+
+def augmented(inputs: Tensor, layer: nn.Linear) -> Tensor:
+    """Add the input of the bias, always 1, to `inputs` of shape (batch, in); shape (batch, in + 1)."""
+    return inputs if layer.bias is None else torch.cat([inputs, torch.ones_like(inputs[:, :1])], dim=1)
+
+
+def _width(layer: nn.Linear) -> int:
+    return layer.in_features + (layer.bias is not None)

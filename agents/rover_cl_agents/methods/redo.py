@@ -1,0 +1,148 @@
+"""ReDo: renew the units that have gone to sleep."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from torch import Tensor
+
+from rover_cl_agents.initial_weights import all_learned_weights, sizes
+from rover_cl_agents.methods.method import Method, State
+from rover_cl_agents.plasticity import dormancy_scores
+from rover_cl_agents.step_hooks import optimizers
+from rover_cl_agents.unit_reset import Edits, layer_sizes, replaceable_layers
+from rover_cl_agents.units import HiddenLayer, UnitWatch
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReDoConfig:
+    """Settings of `ReDo`."""
+
+    period: int = 300
+    """Optimiser steps between two looks, >= 0; 0 switches the method off."""
+    threshold: float = 0.025
+    """Units whose activity is at most this share of their layer's mean are renewed, >= 0."""
+
+    def __post_init__(self) -> None:
+        if self.period < 0:
+            raise ValueError(f"period is {self.period}; expected at least 0.")
+        if not 0.0 <= self.threshold < float("inf"):
+            raise ValueError(f"threshold is {self.threshold}; expected a finite number >= 0.")
+
+
+class ReDo(Method):
+    """Every `period` steps, give dormant units of all networks fresh incoming and zero outgoing weights.
+
+    A ReLU unit's activity is its mean size; any other unit's is its spread over states, so that a tanh unit
+    stuck at ±1 counts as dormant. Its mean goes into the readers' biases: the answers stay. The optimiser's
+    moments of the weights that were touched start again. Activity is taken from what the network was
+    trained on at that step, a replay's states included.
+
+    Args:
+        config: The settings; or give them by name: `ReDo(threshold=0.1)`.
+
+    Source: Sokar et al. 2023, "The dormant neuron phenomenon in deep reinforcement learning", algorithm 1.
+    """
+
+    name: ClassVar[str] = "redo"
+
+    def __init__(self, config: ReDoConfig | None = None, **settings: Any) -> None:
+        if config is not None and settings:
+            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
+        self.config = ReDoConfig(**settings) if config is None else config
+
+    def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
+        """Take the algorithm and a seed.
+
+        Raises:
+            ValueError: if no network has a hidden layer.
+        """
+        super().bind(algorithm, seed)
+        replaceable_layers(algorithm)
+        self.renewed = 0
+        """Units renewed so far."""
+        self._generator = torch.Generator().manual_seed(seed)
+        self._sizes: dict[str, float] = {}
+        self._steps = dict.fromkeys(optimizers(algorithm), 0)
+        self._layers: dict[str, list[HiddenLayer]] = {}
+        self._watches: dict[str, UnitWatch] = {}
+        self._edits: dict[str, Edits] = {}
+
+    def on_task_start(self, task: int) -> None:
+        """Begin to watch the units; note the size of the weights before the first task."""
+        if not self.config.period:
+            return
+        self._sizes = self._sizes or sizes(all_learned_weights(self.algorithm))
+        self._layers = replaceable_layers(self.algorithm)
+        for role, layers in self._layers.items():
+            self._watches.setdefault(role, UnitWatch()).attach(layers)
+
+    def auxiliary_gradient(self, role: str) -> None:
+        """Plan what this step renews, from the weights before it; adds no gradient."""
+        if role not in self._watches:
+            return
+        self._steps[role] += 1
+        seen = self._watches[role].take()
+        if self._steps[role] % self.config.period:
+            return
+        edits = Edits(optimizers(self.algorithm)[role])
+        for layer, hidden in zip(self._layers[role], seen, strict=True):
+            if hidden is not None:
+                self._renew(edits, layer, hidden)
+        if edits:
+            self._edits[role] = edits
+
+    def _renew(self, edits: Edits, layer: HiddenLayer, hidden: Tensor) -> None:
+        """Plan to renew a layer's dormant units; `hidden` is what they did, shape (n, units)."""
+        scores = dormancy_scores(hidden, "magnitude" if layer.rectified else "spread")
+        dormant = torch.nonzero(scores <= self.config.threshold).squeeze(1)
+        if len(dormant):
+            size = layer_sizes(layer, self._sizes)
+            edits.renew(layer, dormant, hidden.mean(dim=0), size, self._generator)
+            self.renewed += len(dormant)
+
+    def adjust_update(self, role: str, delta: Tensor) -> Tensor:
+        """Make what was planned part of the step, shape (n,)."""
+        edits = self._edits.pop(role, None)
+        if edits is None:
+            return delta
+        edits.forget()
+        return edits.apply(delta)
+
+    def on_task_end(self) -> None:
+        """Watch no more until the next task."""
+        for watch in self._watches.values():
+            watch.detach()
+
+    def describe(self) -> dict[str, int | float | str | bool]:
+        """Give the settings."""
+        return asdict(self.config)
+
+    def state_dict(self) -> State:
+        """Give the counts, the sizes of the weights before the first task, and the generator's state."""
+        return {
+            "generator": self._generator.get_state(),
+            "renewed": self.renewed,
+            **{f"steps.{role}": count for role, count in self._steps.items()},
+            **{f"size.{name}": size for name, size in self._sizes.items()},
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Take back what `state_dict` gave."""
+        rest = dict(state)
+        generator, renewed = rest.pop("generator", None), rest.pop("renewed", None)
+        if not isinstance(generator, Tensor) or not isinstance(renewed, int):
+            raise ValueError("the state of ReDo needs 'renewed' and a 'generator' tensor.")
+        for key, value in rest.items():
+            kind, _, name = key.partition(".")
+            if kind == "steps" and name in self._steps and isinstance(value, int):
+                self._steps[name] = value
+            elif kind == "size" and isinstance(value, float):
+                self._sizes[name] = value
+            else:
+                raise ValueError(f"the state of ReDo has no entry {key!r} for this policy.")
+        self._generator.set_state(generator)
+        self.renewed = renewed

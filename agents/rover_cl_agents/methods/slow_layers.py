@@ -1,0 +1,116 @@
+"""Slow layers: let the first layers of the acting network change little once they have learned."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from torch import Tensor, nn
+
+from rover_cl_agents.methods.method import Method, State
+from rover_cl_agents.networks import acting_stack
+from rover_cl_agents.outputs import actor_role
+from rover_cl_agents.step_hooks import optimizers, trained_parameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlowLayersConfig:
+    """Settings of `SlowLayers`."""
+
+    layers: int = 1
+    """How many linear layers are slow, from the input on, >= 1."""
+    factor: float = 0.1
+    """Of their learning rate, in [0, 1]; 1 switches the method off, 0 freezes them."""
+    after: int = 1
+    """Tasks that are learned at full speed first, >= 0."""
+
+    def __post_init__(self) -> None:
+        if self.layers < 1:
+            raise ValueError(f"layers is {self.layers}; expected at least 1.")
+        if not 0.0 <= self.factor <= 1.0:
+            raise ValueError(f"factor is {self.factor}; expected a number in [0, 1].")
+        if self.after < 0:
+            raise ValueError(f"after is {self.after}; expected at least 0.")
+
+
+class SlowLayers(Method):
+    """Scale the steps of the acting network's first layers by `factor`, from the second task on.
+
+    The steps, not the learning rate: Stable-Baselines3 writes one rate into all groups of an optimiser. A
+    feature extractor before the layers is slow as well, even where critics share it.
+
+    Args:
+        config: The settings; or give them by name: `SlowLayers(factor=0.1)`.
+
+    Source: Howard and Ruder 2018, "Universal language model fine-tuning", discriminative learning rates.
+    """
+
+    name: ClassVar[str] = "slow-layers"
+
+    def __init__(self, config: SlowLayersConfig | None = None, **settings: Any) -> None:
+        if config is not None and settings:
+            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
+        self.config = SlowLayersConfig(**settings) if config is None else config
+
+    def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
+        """Take the algorithm.
+
+        Raises:
+            ValueError: if its acting network has fewer layers than are to be slow.
+        """
+        super().bind(algorithm, seed)
+        self._role = actor_role(algorithm.policy)
+        self._learned = 0
+        self._scale: Tensor | None = None  # shape (n,), of the acting network's optimiser
+        self._slow()
+
+    def _slow(self) -> set[int]:
+        """Give the ids of the slow weights."""
+        stack = acting_stack(self.algorithm.policy)
+        linear = [part for part in stack if isinstance(part, nn.Linear)]
+        if len(linear) < self.config.layers:
+            raise ValueError(
+                f"layers is {self.config.layers}; expected at most {len(linear)}, as the acting network has."
+            )
+        extractors = [
+            module
+            for name, module in self.algorithm.policy.named_modules()
+            if name.rpartition(".")[2] in ("features_extractor", "pi_features_extractor")
+        ]
+        return {id(p) for module in (*extractors, *linear[: self.config.layers]) for p in module.parameters()}
+
+    def on_task_start(self, task: int) -> None:
+        """Slow the layers, if enough tasks were learned."""
+        self._scale = None
+        if self.config.factor == 1.0 or self._learned < self.config.after:
+            return
+        slow = self._slow()
+        parameters = trained_parameters(optimizers(self.algorithm)[self._role])
+        self._scale = torch.cat(
+            [torch.full((p.numel(),), self.config.factor if id(p) in slow else 1.0) for p in parameters]
+        )
+
+    def adjust_update(self, role: str, delta: Tensor) -> Tensor:
+        """Shorten the slow layers' part of the step, shape (n,)."""
+        return delta if role != self._role or self._scale is None else delta * self._scale
+
+    def on_task_end(self) -> None:
+        """Count the task."""
+        self._learned += 1
+
+    def describe(self) -> dict[str, int | float | str | bool]:
+        """Give the settings."""
+        return asdict(self.config)
+
+    def state_dict(self) -> State:
+        """Give the number of tasks learned."""
+        return {"learned": self._learned}
+
+    def load_state_dict(self, state: State) -> None:
+        """Take back what `state_dict` gave."""
+        learned = state.get("learned")
+        if not isinstance(learned, int) or len(state) != 1:
+            raise ValueError(f"the state of SlowLayers is 'learned' alone, but was given {sorted(state)}.")
+        self._learned = learned
