@@ -10,7 +10,7 @@ import torch
 from stable_baselines3 import A2C, PPO
 
 from rover_cl_agents import EWC, CheckpointError, ContinualLearner, PPOConfig, Replay
-from rover_cl_agents.methods import METHODS, Method
+from rover_cl_agents.methods import Method
 from rover_cl_agents.vec_env import as_vec_env
 
 SMALL = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(32, 32))
@@ -97,14 +97,6 @@ def test_what_json_cannot_hold_is_asked_for(bandit: Any, tmp_path: Path) -> None
     other = ContinualLearner.load(tmp_path / "checkpoint", bandit(0, 8), algorithm=make())
     mine, theirs = (each.algorithm.policy.state_dict().values() for each in (learner, other))
     assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_a_method_is_built_again_from_its_settings(name: str) -> None:
-    config, method = METHODS[name]
-    first = method(config(weight=0.25))
-    assert first.name == name
-    assert method(config(**first.describe())).describe() == first.describe()
 
 
 def test_a_method_of_your_own_is_asked_for(bandit: Any, tmp_path: Path) -> None:

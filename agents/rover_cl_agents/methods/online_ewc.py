@@ -16,6 +16,8 @@ from rover_cl_agents.quadratic import Tensors
 class OnlineEWCConfig(MeasuredConfig):
     """Settings of `OnlineEWC`."""
 
+    weight: float = 0.3
+    """Of the penalty, beside the algorithm's own loss, >= 0; 0 switches the method off."""
     decay: float = 0.95
     """γ: the share of the Fisher information so far that a task's end leaves, in [0, 1]; 1 forgets no task,
     0 knows the latest alone."""

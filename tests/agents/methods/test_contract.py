@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,9 @@ def test_a_method_describes_itself(name: str) -> None:
     described = method.describe()
     assert json.loads(json.dumps(described)) == described
     assert build(config(**described)).describe() == described
+    other = build(_changed(config)).describe()
+    assert build(config(**other)).describe() == other
+    assert other != described or not _numbers(config)
     assert type(method).__doc__ and "Source:" in (type(method).__doc__ or "")
 
 
@@ -88,6 +92,19 @@ def test_a_method_leaves_the_global_generators_alone(name: str, bandit: Any) -> 
     method.auxiliary_gradient("policy")
     assert torch.equal(torch.get_rng_state(), before[0])
     np.testing.assert_array_equal(_words(), before[1])
+
+
+def _numbers(config: Any) -> list[Any]:
+    """The fields of a config that hold a number above 0."""
+    return [f for f in dataclasses.fields(config) if type(f.default) in (int, float) and f.default > 0]
+
+
+def _changed(config: Any) -> Any:
+    """A config that isn't the default one, where there is a number to change."""
+    first = next((f for f in _numbers(config) if f.default != 1), None) or next(iter(_numbers(config)), None)
+    if first is None:
+        return config()
+    return config(**{first.name: type(first.default)(first.default / 2)})
 
 
 def _words() -> Any:

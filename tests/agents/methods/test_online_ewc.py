@@ -43,7 +43,7 @@ def test_the_past_fades_and_the_anchor_moves(bandit: Any) -> None:
 
 def test_one_anchor_stays_where_two_would_pull_back(bandit: Any) -> None:
     # F = 4 at 0, then F = 1 at 10: separate anchors rest at 2, the one anchor at 10.
-    online, apart = bound(bandit, decay=1.0), EWC()
+    online, apart = bound(bandit, weight=1.0, decay=1.0), EWC(weight=1.0)
     apart.bind(online.algorithm, 0)
     for task, (value, at) in enumerate([(4.0, 0.0), (1.0, 10.0)]):
         place(online, [at, 0.0])
