@@ -96,7 +96,12 @@ def test_a_method_leaves_the_global_generators_alone(name: str, bandit: Any) -> 
 
 def _numbers(config: Any) -> list[Any]:
     """The fields of a config that hold a number above 0."""
-    return [f for f in dataclasses.fields(config) if type(f.default) in (int, float) and f.default > 0]
+    defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(config)}
+    return [
+        field
+        for field in dataclasses.fields(config)
+        if type(defaults[field.name]) in (int, float) and defaults[field.name] > 0
+    ]
 
 
 def _changed(config: Any) -> Any:
