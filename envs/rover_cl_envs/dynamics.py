@@ -91,12 +91,6 @@ def outcrop_share(field: float, cover: float) -> float:
 
 
 @compiled
-def patch_at(ground: Layers, x: float, y: float, cover: float) -> float:
-    """Share of a soft patch, 0 to 1, in the cell at x, y."""
-    return patch_share(ground[cell_index(y), cell_index(x), PATCH], cover)
-
-
-@compiled
 def relief_at(ground: Layers, x: float, y: float) -> float:
     """Unit relief at x, y, bilinear between cell centres."""
     u, v = x / CELL - 0.5, y / CELL - 0.5

@@ -31,11 +31,11 @@ from rover_cl_envs.dynamics import (
     YAW,
     X,
     Y,
-    patch_at,
-    rock_at,
+    patch_share,
 )
 from rover_cl_envs.randomness import uniform
-from rover_cl_envs.terrain import CELL, SIDE
+from rover_cl_envs.terrain import CELL, PATCH, SIDE, rock_height
+from rover_cl_envs.terrain import ROCK as ROCK_LAYER
 
 OUTCOMES = ("running", "success", "embedded", "tipped", "rock", "wrong_target", "time_limit")
 """How an episode stands; the index is the code in `info["outcome"]`."""
@@ -114,10 +114,13 @@ CLEAR = 4  # cells of free ground on each side of a start or a target: a rover's
 @compiled
 def _is_clear(ground: Layers, x: float, y: float, c: Row, climbed: float) -> bool:
     """Whether the ground up to one metre from x, y has no patch, and no rock higher than `climbed` [m]."""
-    for i in range(-CLEAR, CLEAR + 1):
-        for j in range(-CLEAR, CLEAR + 1):
-            px, py = x + i * CELL, y + j * CELL
-            if patch_at(ground, px, py, c[COVER]) > 0.0 or rock_at(ground, px, py, c[ROCKS]) > climbed:
+    column, row = math.floor(x / CELL), math.floor(y / CELL)
+    for i in range(row - CLEAR, row + CLEAR + 1):
+        for j in range(column - CLEAR, column + CLEAR + 1):
+            iy, ix = i & (SIDE - 1), j & (SIDE - 1)
+            if patch_share(ground[iy, ix, PATCH], c[COVER]) > 0.0:
+                return False
+            if rock_height(ground[iy, ix, ROCK_LAYER], c[ROCKS]) > climbed:
                 return False
     return True
 
