@@ -31,6 +31,7 @@ MAP, STEP, RESTART = range(3)
 """Columns of a counters row (3,): map in the bank, steps in the episode, 1 where a restart is due."""
 STAY, NEXT_STEP, SAME_STEP = range(3)
 """What the kernel does with an episode that has ended."""
+BLOCK = 32  # rovers stepped together
 SERIAL_BELOW = 64  # rovers; under it waking the threads costs more than they save
 
 
@@ -54,8 +55,36 @@ def _look(i: int, a: Arrays, ground: Layers, fixed: Fixed, ring: Row, cues: bool
 
 
 @compiled
-def _step_one(
+def _move(
     i: int,
+    actions: Rows,
+    a: Arrays,
+    ground: Layers,
+    fixed: Fixed,
+    limit: int,
+    terms: Rows,
+    rewards: NDArray[np.float64],
+) -> int:
+    """Drive rover i for one control step; returns how its episode stands."""
+    state, counters, _, conditions, soil = a
+    rover, wheels, soils, mission = fixed
+    s, c = state[i], conditions[i]
+    s[DRIVE] = min(max(actions[i, 0], -1.0), 1.0)
+    s[STEER] = min(max(actions[i, 1], -1.0), 1.0)
+    drive(s, c, rover, wheels, soil[i])
+    tallest = settle(s, c, rover, wheels, ground[counters[i, MAP]], soils, soil[i])
+    code = judge(s, mission, rover, tallest, terms[i])
+    rewards[i] = 0.0
+    for k in range(terms.shape[1]):
+        rewards[i] += terms[i, k]
+    counters[i, STEP] += 1
+    return TIME_LIMIT if code == RUNNING and counters[i, STEP] >= limit else code
+
+
+@compiled
+def _step_some(
+    first: int,
+    last: int,
     actions: Rows,
     a: Arrays,
     ground: Layers,
@@ -68,38 +97,25 @@ def _step_one(
     rewards: NDArray[np.float64],
     codes: NDArray[np.int8],
 ) -> None:
-    """One control step of rover i, with what `options` says of ended episodes."""
-    state, counters, _, conditions, soil = a
-    rover, wheels, soils, mission = fixed
+    """One control step of rovers `first` to `last` - 1, with what `options` says of ended episodes."""
+    restart = a[1][:, RESTART]
     limit, mode, cues = options
-    if mode == NEXT_STEP and counters[i, RESTART] == 1:
-        _start(i, a, ground, fixed)
+    for i in range(first, last):
+        if mode == NEXT_STEP and restart[i] == 1:
+            _start(i, a, ground, fixed)
+            terms[i, :] = 0.0
+            rewards[i] = 0.0
+            codes[i] = RUNNING
+            continue
+        codes[i] = _move(i, actions, a, ground, fixed, limit, terms, rewards)
+        if codes[i] != RUNNING:
+            restart[i] = 1
+            if mode == SAME_STEP:
+                _look(i, a, ground, fixed, ring, cues, final[i])
+                _start(i, a, ground, fixed)
+    # In a loop of its own: small loops run ahead into the next rover while this one waits for its map.
+    for i in range(first, last):
         _look(i, a, ground, fixed, ring, cues, obs[i])
-        terms[i, :] = 0.0
-        rewards[i] = 0.0
-        codes[i] = RUNNING
-        return
-    s, c, m = state[i], conditions[i], counters[i, MAP]
-    s[DRIVE] = min(max(actions[i, 0], -1.0), 1.0)
-    s[STEER] = min(max(actions[i, 1], -1.0), 1.0)
-    drive(s, c, rover, wheels, soil[i])
-    tallest = settle(s, c, rover, wheels, ground[m], soils, soil[i])
-    code = judge(s, mission, rover, tallest, terms[i])
-    rewards[i] = 0.0
-    for k in range(terms.shape[1]):
-        rewards[i] += terms[i, k]
-    counters[i, STEP] += 1
-    if code == RUNNING and counters[i, STEP] >= limit:
-        code = TIME_LIMIT
-    codes[i] = code
-    if code == RUNNING:
-        _look(i, a, ground, fixed, ring, cues, obs[i])
-        return
-    counters[i, RESTART] = 1
-    if mode == SAME_STEP:
-        _look(i, a, ground, fixed, ring, cues, final[i])
-        _start(i, a, ground, fixed)
-    _look(i, a, ground, fixed, ring, cues, obs[i])
 
 
 @compiled
@@ -120,8 +136,9 @@ def _step_serial(
     for i in range(len(actions)):
         if actions[i, 0] != actions[i, 0] or actions[i, 1] != actions[i, 1]:
             return False
-    for i in range(len(actions)):
-        _step_one(i, actions, a, ground, fixed, ring, options, obs, final, terms, rewards, codes)
+    for k in range(0, len(actions), BLOCK):
+        last = min(k + BLOCK, len(actions))
+        _step_some(k, last, actions, a, ground, fixed, ring, options, obs, final, terms, rewards, codes)
     return True
 
 
@@ -139,12 +156,14 @@ def _step_parallel(
     rewards: NDArray[np.float64],
     codes: NDArray[np.int8],
 ) -> bool:
-    """`_step_serial` with the rovers shared out among numba's threads."""
+    """`_step_serial` with the blocks shared out among numba's threads."""
     for i in range(len(actions)):
         if actions[i, 0] != actions[i, 0] or actions[i, 1] != actions[i, 1]:
             return False
-    for i in prange(len(actions)):
-        _step_one(i, actions, a, ground, fixed, ring, options, obs, final, terms, rewards, codes)
+    for b in prange((len(actions) + BLOCK - 1) // BLOCK):
+        k = b * BLOCK
+        last = min(k + BLOCK, len(actions))
+        _step_some(k, last, actions, a, ground, fixed, ring, options, obs, final, terms, rewards, codes)
     return True
 
 

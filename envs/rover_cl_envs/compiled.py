@@ -26,8 +26,8 @@ _njit: Any = numba.njit  # its types know no private option
 Function = TypeVar("Function", bound=Callable[..., Any])
 Row = NDArray[np.float32]
 """Numbers of one rover: state, conditions, mission, observation."""
-Layers = NDArray[np.float32]
-"""One map, (256, 256, layers)."""
+Layers = NDArray[np.int16]
+"""One map, (256, 256, layers), or several."""
 Coefficients = NDArray[np.float64]
 """Numbers of soils."""
 

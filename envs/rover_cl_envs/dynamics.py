@@ -24,7 +24,17 @@ from rover_cl_envs.soil import (
     equilibrium_slip,
     weigh,
 )
-from rover_cl_envs.terrain import CELL, PATCH, PATCH_EDGE, RELIEF, ROCK, SIDE, rock_height
+from rover_cl_envs.terrain import (
+    CELL,
+    PATCH,
+    PATCH_EDGE,
+    PATCH_UNIT,
+    RELIEF,
+    RELIEF_UNIT,
+    ROCK,
+    SIDE,
+    rock_height,
+)
 
 STEP_LENGTH = 0.25  # travel per step at full drive on bedrock [m]
 STEP_SECONDS = 5.0  # [s]
@@ -41,6 +51,10 @@ SIDE_SLIDE = 0.5  # sideways drift over ground covered, per tangent of roll
 STUCK_SLIP = 0.6  # mean slip that counts towards embedding; MER's drives stopped at 0.4
 AT_REST = 0.02  # wheel speed below which a wheel stands still, in shares of top speed
 SLOWEST = 0.1  # share of the commanded speed that a motor near stall still makes
+
+ORIGIN = 2.0**20
+"""Cells, a multiple of SIDE, added so that cutting off a fraction rounds down west and south of the origin
+too: `math.floor` of a float32 is a call into the C library."""
 
 # Columns of a rover's state row (n, STATE), float32. Pitch and roll are kept as tangents.
 X, Y, YAW, WHEEL_L, WHEEL_R, SLIP_L, SLIP_R, SINK_L, SINK_R = range(9)
@@ -74,8 +88,8 @@ MASS, RADIUS, WHEELBASE, TRACK, STALL, OBSTACLE = range(6)
 
 @compiled
 def cell_index(position: float) -> int:
-    """Index of the cell that holds a coordinate [m], on the periodic map."""
-    return math.floor(position / CELL) & (SIDE - 1)
+    """Index of the cell that holds a coordinate [m], from -250 km on, on the periodic map."""
+    return int(position / CELL + ORIGIN) & (SIDE - 1)
 
 
 @compiled
@@ -93,20 +107,14 @@ def outcrop_share(field: float, cover: float) -> float:
 @compiled
 def relief_at(ground: Layers, x: float, y: float) -> float:
     """Unit relief at x, y, bilinear between cell centres."""
-    u, v = x / CELL - 0.5, y / CELL - 0.5
-    iu, iv = math.floor(u), math.floor(v)
+    u, v = x / CELL + (ORIGIN - 0.5), y / CELL + (ORIGIN - 0.5)
+    iu, iv = int(u), int(v)
     fu, fv = u - iu, v - iv
-    x0, y0 = int(iu) & (SIDE - 1), int(iv) & (SIDE - 1)
+    x0, y0 = iu & (SIDE - 1), iv & (SIDE - 1)
     x1, y1 = (x0 + 1) & (SIDE - 1), (y0 + 1) & (SIDE - 1)
     low = (1.0 - fu) * ground[y0, x0, RELIEF] + fu * ground[y0, x1, RELIEF]
     high = (1.0 - fu) * ground[y1, x0, RELIEF] + fu * ground[y1, x1, RELIEF]
-    return (1.0 - fv) * low + fv * high
-
-
-@compiled
-def rock_at(ground: Layers, x: float, y: float, abundance: float) -> float:
-    """Height of the rock in the cell at x, y, 0 where none stands at that abundance [m]."""
-    return rock_height(ground[cell_index(y), cell_index(x), ROCK], abundance)
+    return ((1.0 - fv) * low + fv * high) * RELIEF_UNIT
 
 
 @compiled
@@ -136,7 +144,8 @@ def settle(
         side = w // 3
         x = s[X] + cos * wheels[w, 0] - sin * wheels[w, 1]
         y = s[Y] + sin * wheels[w, 0] + cos * wheels[w, 1]
-        rock = rock_at(ground, x, y, c[ROCKS])
+        cell = ground[cell_index(y), cell_index(x)]
+        rock = rock_height(cell[ROCK], c[ROCKS])
         tallest = max(tallest, rock)
         height = c[ROUGH] * relief_at(ground, x, y) + c[EAST] * (x - s[X]) + c[NORTH] * (y - s[Y])
         height += min(rock, rover[OBSTACLE])
@@ -146,7 +155,7 @@ def settle(
             right += height / 3.0
         # The bogie's pivot is halfway between middle and rear wheel, 0.75 wheelbase behind the front one.
         pitch += (0.5 if w % 3 == 0 else -0.25) * height
-        field = ground[cell_index(y), cell_index(x), PATCH]
+        field = cell[PATCH] * PATCH_UNIT
         soft, firm = patch_share(field, c[COVER]), outcrop_share(field, c[OUTCROP])
         weigh(c[GROUND] * (1.0 - soft - firm) + soft * c[PATCHES], 1.0 / 3.0, soil[side, WEIGHTS:])
     blend(soils, soil[0, WEIGHTS:], soil[0, :WEIGHTS])
@@ -238,6 +247,8 @@ def _pull(c: Row, wheels: Row, ahead: float) -> float:
     """
     pull = 0.0
     for w in range(6):
+        if c[HEALTH + w] == 1.0:
+            continue
         leads = wheels[w, 0] * ahead
         lever = 1.0 if leads > 0.0 else (0.5 if wheels[w, 0] == 0.0 else TRAILING_PULL)
         toward = 1.0 if wheels[w, 1] > 0.0 else -1.0

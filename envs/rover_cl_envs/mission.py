@@ -34,7 +34,7 @@ from rover_cl_envs.dynamics import (
     patch_share,
 )
 from rover_cl_envs.randomness import uniform
-from rover_cl_envs.terrain import CELL, PATCH, SIDE, rock_height
+from rover_cl_envs.terrain import CELL, PATCH, PATCH_UNIT, SIDE, rock_height
 from rover_cl_envs.terrain import ROCK as ROCK_LAYER
 
 OUTCOMES = ("running", "success", "embedded", "tipped", "rock", "wrong_target", "time_limit")
@@ -118,7 +118,7 @@ def _is_clear(ground: Layers, x: float, y: float, c: Row, climbed: float) -> boo
     for i in range(row - CLEAR, row + CLEAR + 1):
         for j in range(column - CLEAR, column + CLEAR + 1):
             iy, ix = i & (SIDE - 1), j & (SIDE - 1)
-            if patch_share(ground[iy, ix, PATCH], c[COVER]) > 0.0:
+            if patch_share(ground[iy, ix, PATCH] * PATCH_UNIT, c[COVER]) > 0.0:
                 return False
             if rock_height(ground[iy, ix, ROCK_LAYER], c[ROCKS]) > climbed:
                 return False

@@ -12,7 +12,17 @@ from rover_cl_envs.batch import MAP, STEP, Batch
 from rover_cl_envs.mission import OUTCOMES
 from rover_cl_envs.scene import Scene
 from rover_cl_envs.sensors import FLECKS
-from rover_cl_envs.terrain import ABUNDANCE_STEPS, CELL, PATCH, PATCH_EDGE, RELIEF, ROCK, TEXTURE
+from rover_cl_envs.terrain import (
+    ABUNDANCE_STEPS,
+    CELL,
+    PATCH,
+    PATCH_EDGE,
+    RELIEF,
+    ROCK,
+    ROCK_UNIT,
+    TEXTURE,
+    values,
+)
 
 
 def portrait(
@@ -29,16 +39,16 @@ def portrait(
     s, c = batch.state[index], batch.conditions[index]
     m, step = batch.counters[index, MAP], int(batch.counters[index, STEP])
     ground = batch.ground[m]
-    code = ground[..., ROCK]
-    stands = code < np.floor(ABUNDANCE_STEPS * c[d.ROCKS] + 1e-3) + 1
-    sand = np.clip((ground[..., PATCH] - (1 - c[d.COVER])) / PATCH_EDGE, 0, 1)
-    outcrop = np.clip((c[d.OUTCROP] - ground[..., PATCH]) / PATCH_EDGE, 0, 1)
-    albedo = c[d.CONTRAST] * (sand - outcrop) + FLECKS * ground[..., TEXTURE]
+    code, patch = ground[..., ROCK], values(ground, PATCH)
+    stands = code >> 8 <= int(ABUNDANCE_STEPS * c[d.ROCKS] + 1e-3)
+    sand = np.clip((patch - (1 - c[d.COVER])) / PATCH_EDGE, 0, 1)
+    outcrop = np.clip((c[d.OUTCROP] - patch) / PATCH_EDGE, 0, 1)
+    albedo = c[d.CONTRAST] * (sand - outcrop) + FLECKS * values(ground, TEXTURE)
     return Scene(
-        heights=ground[..., RELIEF] * c[d.ROUGH],
+        heights=values(ground, RELIEF) * c[d.ROUGH],
         sand=sand,
         albedo=albedo,
-        rocks=np.where(stands, 2 * (code % 1), np.float32(0)).astype(np.float32),
+        rocks=np.where(stands, (code & 255) * ROCK_UNIT, 0).astype(np.float32),
         cell=CELL,
         pose=(float(s[d.X]), float(s[d.Y]), float(s[d.YAW])),
         targets=(

@@ -66,13 +66,24 @@ from rover_cl_envs.dynamics import (
     outcrop_share,
     patch_share,
 )
-from rover_cl_envs.terrain import PATCH, RELIEF, ROCK, TEXTURE, rock_height
+from rover_cl_envs.terrain import (
+    PATCH,
+    PATCH_UNIT,
+    RELIEF,
+    RELIEF_UNIT,
+    ROCK,
+    SIDE,
+    TEXTURE,
+    TEXTURE_UNIT,
+    rock_height,
+)
 
 BEARINGS = 8
 RANGES = (0.75, 1.5, 3.0)  # [m]
 RING = 32  # first index of the terrain ring
 CUES = (30, 31)  # indices that `cues=False` blanks
-SIZE = RING + 2 * BEARINGS * len(RANGES)
+RING_POINTS = BEARINGS * len(RANGES)
+SIZE = RING + 2 * RING_POINTS
 LIMIT = 5.0  # every value is clipped to +-LIMIT
 MARS_GRAVITY = 3.72  # [m/s^2]
 FLECKS = 0.15  # share of texture in the albedo
@@ -119,16 +130,32 @@ def observe(s: Row, c: Row, rover: Row, ring: Row, ground: Layers, cues: bool, o
     out[29] = c[GRAVITY] / MARS_GRAVITY - 1.0
     out[30] = c[CONTRAST] if cues else 0.0
     out[31] = 1.0 - 2.0 * s[REWARDED] if cues else 0.0
-    here = c[ROUGH] * ground[cell_index(s[Y]), cell_index(s[X]), RELIEF]
-    for p in range(len(ring)):
-        east = cos * ring[p, 0] - sin * ring[p, 1]
-        north = sin * ring[p, 0] + cos * ring[p, 1]
-        iy, ix = cell_index(s[Y] + north), cell_index(s[X] + east)
-        height = c[ROUGH] * ground[iy, ix, RELIEF] + c[EAST] * east + c[NORTH] * north - here
-        height += rock_height(ground[iy, ix, ROCK], c[ROCKS])
-        field = ground[iy, ix, PATCH]
-        soft, firm = patch_share(field, c[COVER]), outcrop_share(field, c[OUTCROP])
-        out[RING + 2 * p] = _clip(2.0 * height)
-        out[RING + 2 * p + 1] = _clip(albedo(soft, firm, ground[iy, ix, TEXTURE], c[CONTRAST]))
+    _look_around(s, c, ring, ground, cos, sin, out)
     for k in (10, 11, 12, 13, 14, 15, 20):
         out[k] = _clip(out[k])
+
+
+@compiled
+def _look_around(s: Row, c: Row, ring: Row, ground: Layers, cos: float, sin: float, out: Row) -> None:
+    """Write the terrain ring: heights above the rover, and albedo.
+
+    In two passes: a cell is mostly far away in memory, and the first, short one asks for many at a time. It
+    leaves the cells' numbers where the albedo goes.
+    """
+    x, y, rough = s[X], s[Y], c[ROUGH] * RELIEF_UNIT
+    here = rough * ground[cell_index(y), cell_index(x), RELIEF]
+    for p in range(RING_POINTS):
+        east = cos * ring[p, 0] - sin * ring[p, 1]
+        north = sin * ring[p, 0] + cos * ring[p, 1]
+        iy, ix = cell_index(y + north), cell_index(x + east)
+        out[RING + 2 * p] = rough * ground[iy, ix, RELIEF] + c[EAST] * east + c[NORTH] * north - here
+        out[RING + 2 * p + 1] = iy * SIDE + ix
+    rocks, cover, outcrop, contrast = c[ROCKS], c[COVER], c[OUTCROP], c[CONTRAST]
+    for p in range(RING_POINTS):
+        at = int(out[RING + 2 * p + 1])
+        cell = ground[at >> 8, at & (SIDE - 1)]
+        height = out[RING + 2 * p] + rock_height(cell[ROCK], rocks)
+        field = cell[PATCH] * PATCH_UNIT
+        soft, firm = patch_share(field, cover), outcrop_share(field, outcrop)
+        out[RING + 2 * p] = _clip(2.0 * height)
+        out[RING + 2 * p + 1] = _clip(albedo(soft, firm, cell[TEXTURE] * TEXTURE_UNIT, contrast))

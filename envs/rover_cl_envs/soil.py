@@ -72,28 +72,25 @@ def soil_table(soils: tuple[Soil, Soil, Soil, Soil]) -> NDArray[np.float64]:
 def weigh(fluffiness: float, share: float, weights: NDArray[np.float64]) -> None:
     """Add `share` of the soil at `fluffiness` (0 bedrock .. 1 drift) to the anchors' weights (4,)."""
     at = min(max(fluffiness, 0.0), 1.0) * 3.0
-    low = min(int(at), 2)
-    rest = at - low
-    weights[low] += share * (1.0 - rest)
-    weights[low + 1] += share * rest
+    for anchor in range(4):
+        weights[anchor] += share * max(1.0 - abs(at - anchor), 0.0)
 
 
 @compiled
 def blend(table: NDArray[np.float64], weights: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """Write the anchors' coefficients (4, 9), averaged with those weights (4,), into `out` (9,)."""
-    out[:] = 0.0
-    for anchor in range(4):
-        if weights[anchor] > 0.0:
-            for k in range(9):
-                out[k] += weights[anchor] * table[anchor, k]
+    w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]
+    for k in range(9):
+        out[k] = w0 * table[0, k] + w1 * table[1, k] + w2 * table[2, k] + w3 * table[3, k]
 
 
 @compiled
 def equilibrium_slip(demand: float, soil: NDArray[np.float64]) -> float:
     """Slip at which equation (1) meets the demanded traction coefficient, lower branch.
 
-    Newton's iteration from the root for d = 0, which lies below the wanted one: mu is concave and
-    rising there, so the iterates climb to the root from below and don't jump past the peak.
+    Halley's iteration from the root for d = 0, which lies below the wanted one: mu is concave and
+    rising there, so the iterates climb to the root from below; where the demand is near the peak, by
+    Newton's shorter steps, which don't jump past it.
 
     Args:
         demand: tangent of the slope plus resistances over load; negative downhill.
@@ -103,23 +100,26 @@ def equilibrium_slip(demand: float, soil: NDArray[np.float64]) -> float:
         Slip: negative (skid) if the demand is below the rolling resistance, at most
         `EMBEDDED_SLIP`, which is also returned where the soil cannot carry the demand.
     """
-    rise = soil[A] / soil[B]
+    a, d, per_scale = soil[A], soil[D], 1.0 / soil[B]
+    rise = a * per_scale
     missing = demand + soil[C]
     if missing <= 0.0:
         return max(missing / rise, SKID_LIMIT)
-    if missing >= soil[A]:
+    if missing >= a:
         return EMBEDDED_SLIP
-    s = -soil[B] * math.log(1.0 - missing / soil[A])
+    s = -soil[B] * math.log(1.0 - missing / a)
     for _ in range(6):
-        decay = math.exp(-s / soil[B])
-        steep = rise * decay - 2.0 * soil[D] * s
+        decay = math.exp(-s * per_scale)
+        steep = rise * decay - 2.0 * d * s
         if steep <= 1e-3:
             return EMBEDDED_SLIP
-        gap = missing + soil[D] * s * s - soil[A] * (1.0 - decay)
-        s += gap / steep
+        gap = missing + d * s * s - a * (1.0 - decay)
+        step = gap / steep
+        bend = step * (rise * per_scale * decay + 2.0 * d) / steep
+        s += step / (1.0 - 0.5 * bend) if bend < 0.5 else step
         if s >= EMBEDDED_SLIP:
             return EMBEDDED_SLIP
-        if gap < 1e-4:
+        if gap < 1e-3:
             return s
     # Still far from a root: the demand lies above the peak, where the iterates keep wandering right.
     return s if gap < 5e-3 else EMBEDDED_SLIP

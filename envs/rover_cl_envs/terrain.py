@@ -11,7 +11,6 @@ Pathfinder sites: 0.5 to 0.8); rocks after Golombek and Rapp (1997) and Golombek
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -34,18 +33,27 @@ HEIGHT_OVER_DIAMETER = 0.5
 
 RELIEF, PATCH, TEXTURE, ROCK = range(4)
 """Layers of `TerrainBank.ground`."""
+RELIEF_UNIT, PATCH_UNIT, TEXTURE_UNIT = 1 / 1024, 1 / 32767, 1 / 4096
+"""What one count of a layer is worth."""
+ROCK_UNIT = 1 / 256
+"""Rocks are resolved to this height [m]."""
 ABUNDANCE_STEPS = 1000.0
 """Abundance is resolved to thousandths."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TerrainBank:
-    """`M` periodic maps of 64 m x 64 m; a cell of 0.25 m is 16 bytes, so that a look takes one cache line."""
+    """`M` periodic maps of 64 m x 64 m in cells of 0.25 m.
+
+    A cell is 8 bytes, a bank of 8 maps 4 MB: a rover looks at 30 cells in a step, and waits for those that
+    the processor doesn't hold.
+    """
 
     ground: Layers
-    """(M, 256, 256, 4), index order map, y, x, layer: relief of unit rms difference over 1 m; patch field,
-    uniform on [0, 1]; texture of unit variance; rock, 0 where there is none, else its whole part is the
-    smallest abundance at which it stands, in thousandths, and its fraction half its height [m]"""
+    """(M, 256, 256, 4) int16, index order map, y, x, layer, in counts of `RELIEF_UNIT` and so on: relief of
+    unit rms difference over 1 m; patch field, uniform on [0, 1]; texture of unit variance; rock, 256 times
+    the smallest abundance at which it stands, in thousandths, plus its height, 0 where there is none.
+    `values` gives the first three as numbers, `rock_height` the last."""
 
 
 @lru_cache(maxsize=4)
@@ -63,23 +71,33 @@ def terrain_bank(seed: int, count: int) -> TerrainBank:
         raise ValueError(f"map_seed is {seed}, expected an integer >= 0.")
     if count < 1:
         raise ValueError(f"num_maps is {count}, expected an integer >= 1.")
-    ground = np.zeros((count, SIDE, SIDE, 4), dtype=np.float32)
+    ground = np.zeros((count, SIDE, SIDE, 4), dtype=np.int16)
     for m in range(count):
         rng = np.random.default_rng([seed, m])
-        ground[m, :, :, RELIEF] = _relief(rng)
-        ground[m, :, :, PATCH] = _ranks(_smooth(rng, PATCH_LENGTH))
-        ground[m, :, :, TEXTURE] = _smooth(rng, TEXTURE_LENGTH)
-        _scatter(rng, ground[m])
+        ground[m, :, :, RELIEF] = _counts(_relief(rng), RELIEF_UNIT)
+        ground[m, :, :, PATCH] = _counts(_ranks(_smooth(rng, PATCH_LENGTH)), PATCH_UNIT)
+        ground[m, :, :, TEXTURE] = _counts(_smooth(rng, TEXTURE_LENGTH), TEXTURE_UNIT)
+        _stamp(ground[m], *scattered(rng))
     ground.setflags(write=False)
     return TerrainBank(ground=ground)
 
 
+def values(ground: Layers, layer: int) -> NDArray[np.float32]:
+    """Give a layer of maps (..., 4) but the rocks as numbers (...)."""
+    unit = (RELIEF_UNIT, PATCH_UNIT, TEXTURE_UNIT)[layer]
+    return ground[..., layer] * np.float32(unit)
+
+
+def _counts(field: NDArray[np.float64], unit: float) -> NDArray[np.int16]:
+    """The field in counts, cut off where they end: for relief and texture at 30 and 8 deviations."""
+    return np.clip(np.rint(field / unit), -32767, 32767).astype(np.int16)
+
+
 @compiled
-def rock_height(code: float, abundance: float) -> float:
+def rock_height(code: int, abundance: float) -> float:
     """Height of the rock that a value of the rock layer stands for at that abundance, 0 if none [m]."""
-    if code == 0.0 or code >= math.floor(ABUNDANCE_STEPS * abundance + 1e-3) + 1.0:
-        return 0.0
-    return 2.0 * (code - math.floor(code))
+    stands = code >> 8 <= int(ABUNDANCE_STEPS * abundance + 1e-3)
+    return (code & 255) * ROCK_UNIT if stands else 0.0
 
 
 def rock_density(diameter: float, abundance: float) -> float:
@@ -137,8 +155,12 @@ def _ranks(field: NDArray[np.float64]) -> NDArray[np.float64]:
     return order.reshape(field.shape)
 
 
-def _scatter(rng: np.random.Generator, ground: Layers) -> None:
-    """Put the rocks of `MAX_ABUNDANCE` on an empty map, each marked with the abundance it appears at."""
+def scattered(
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The rocks of a map at `MAX_ABUNDANCE`: place (n, 2) and diameter (n,) [m], the abundance (n,) at which
+    each appears; smallest first, so that where two overlap the larger one is stamped last and stands.
+    """
     area = (SIDE * CELL) ** 2
     bounds = np.geomspace(SMALLEST_ROCK, LARGEST_ROCK, 257)
     above = np.array([rock_density(d, MAX_ABUNDANCE) for d in bounds[::16]])
@@ -148,9 +170,8 @@ def _scatter(rng: np.random.Generator, ground: Layers) -> None:
     diameter = np.exp(np.interp(-np.log(share), -log_above, np.log(bounds)))
     place = rng.uniform(0, SIDE * CELL, (number, 2))
     appears = _appearance(diameter, rng.uniform(size=number))
-    # Larger rocks last, so that where two overlap the larger one stands.
-    for_stamp = np.argsort(diameter)
-    _stamp(ground, place[for_stamp], diameter[for_stamp], appears[for_stamp])
+    order = np.argsort(diameter)
+    return place[order], diameter[order], appears[order]
 
 
 def _appearance(diameter: NDArray[np.float64], mark: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -179,7 +200,8 @@ def _stamp(
     for r in range(len(diameter)):
         radius = diameter[r] / 2
         reach = int(radius / CELL) + 1
-        code = round(ABUNDANCE_STEPS * appears[r]) + 0.5 * HEIGHT_OVER_DIAMETER * diameter[r]
+        height = round(HEIGHT_OVER_DIAMETER * diameter[r] / ROCK_UNIT)
+        code = 256 * round(ABUNDANCE_STEPS * appears[r]) + min(height, 255)
         cx, cy = int(place[r, 0] / CELL), int(place[r, 1] / CELL)
         for iy in range(cy - reach, cy + reach + 1):
             for ix in range(cx - reach, cx + reach + 1):

@@ -17,7 +17,7 @@ from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.mission import OUTCOMES, STUCK_STEPS, Mission
 from rover_cl_envs.rovers import MER
 from rover_cl_envs.soil import EMBEDDED_SLIP
-from rover_cl_envs.terrain import CELL, ROCK, SIDE, terrain_bank
+from rover_cl_envs.terrain import CELL, RELIEF_UNIT, ROCK, SIDE, terrain_bank
 
 
 def dead(*wheels: int) -> tuple[float, ...]:
@@ -120,19 +120,19 @@ def test_a_pause_does_not_free_a_spinning_rover() -> None:
 
 
 def test_a_rocker_carries_the_front_wheel_and_a_bogie_the_others() -> None:
-    expected = np.array([0.5, -0.25, -0.25] * 2) * 0.1 / (0.75 * MER.wheelbase)
+    expected = np.array([0.5, -0.25, -0.25] * 2) * 0.125 / (0.75 * MER.wheelbase)
     for wheel, pitch in enumerate(expected):
-        ground = np.zeros((SIDE, SIDE, 4), dtype=np.float32)
+        ground = np.zeros((SIDE, SIDE, 4), dtype=np.int16)
         x, y = MER.wheels[wheel]
-        ground[d.cell_index(10.0 + y), d.cell_index(10.0 + x), ROCK] = 1 + 0.05  # 0.1 m high
+        ground[d.cell_index(10.0 + y), d.cell_index(10.0 + x), ROCK] = 256 + 32  # 0.125 m high
         state = np.zeros(d.STATE, dtype=np.float32)
         state[[d.X, d.Y]] = 10.0
         conditions = bare(rock_abundance=0.01).to_array()
         soil = np.zeros((2, 13))
         tallest = d.settle(state, conditions, MER.to_array(), MER.wheels, ground, MER.soil_table(), soil)
-        assert tallest == pytest.approx(0.1)
+        assert tallest == pytest.approx(0.125)
         assert state[d.PITCH] == pytest.approx(pitch)
-        assert state[d.ROLL] == pytest.approx((1 if y > 0 else -1) * 0.1 / 3 / MER.track)
+        assert state[d.ROLL] == pytest.approx((1 if y > 0 else -1) * 0.125 / 3 / MER.track)
 
 
 def test_steepest_climbs() -> None:
@@ -290,7 +290,7 @@ def test_relief_is_continuous_and_periodic() -> None:
         assert d.relief_at(ground, x + SIDE * CELL, y - SIDE * CELL) == pytest.approx(here, abs=1e-4)
         assert d.relief_at(ground, x + 1e-4, y) == pytest.approx(here, abs=0.01)
     centre = d.relief_at(ground, 10.5 * CELL, 20.5 * CELL)
-    assert centre == pytest.approx(ground[20, 10, 0])
+    assert centre == pytest.approx(ground[20, 10, 0] * RELIEF_UNIT)
 
 
 def test_shares_of_patch_and_outcrop() -> None:

@@ -16,13 +16,16 @@ from rover_cl_envs.terrain import (
     PATCH,
     RELIEF,
     ROCK,
+    ROCK_UNIT,
     SIDE,
     SMALLEST_ROCK,
     TEXTURE,
     TerrainBank,
     rock_density,
     rock_height,
+    scattered,
     terrain_bank,
+    values,
 )
 
 MAPS = 6
@@ -43,7 +46,7 @@ def bank() -> TerrainBank:
     return terrain_bank(5, MAPS)
 
 
-def heights_of(codes: NDArray[np.float32], abundance: float) -> NDArray[np.float64]:
+def heights_of(codes: NDArray[np.int16], abundance: float) -> NDArray[np.float64]:
     """Rock heights of a rock layer at that abundance."""
     stones = np.array([rock_height(code, abundance) for code in codes[codes > 0]])
     out = np.zeros(codes.shape)
@@ -51,11 +54,9 @@ def heights_of(codes: NDArray[np.float32], abundance: float) -> NDArray[np.float
     return out
 
 
-def diameters(bank: TerrainBank, abundance: float) -> NDArray[np.float64]:
-    """Diameter of every rock that shows. A rock's size and mark are its own, so equal cells are one rock."""
-    codes = np.concatenate([np.unique(layer[layer > 0]) for layer in bank.ground[..., ROCK]])
-    stones = np.array([rock_height(code, abundance) for code in codes])
-    return stones[stones > 0] / HEIGHT_OVER_DIAMETER
+def rocks_of(seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Place, diameter and first abundance of the rocks of one map."""
+    return scattered(np.random.default_rng(seed))
 
 
 def rise(heights: NDArray[np.float32], lag: int, axis: int) -> NDArray[np.float32]:
@@ -63,14 +64,14 @@ def rise(heights: NDArray[np.float32], lag: int, axis: int) -> NDArray[np.float3
 
 
 def test_relief_rises_by_one_over_one_metre(bank: TerrainBank) -> None:
-    for heights in bank.ground[..., RELIEF]:
+    for heights in values(bank.ground, RELIEF):
         steps = [rise(heights, round(1 / CELL), axis) for axis in (0, 1)]
         assert np.sqrt(np.mean(np.square(steps))) == pytest.approx(1, abs=1e-3)
         assert heights.mean() == pytest.approx(0, abs=1e-3)
 
 
 def test_relief_is_self_affine(bank: TerrainBank) -> None:
-    heights = bank.ground[..., RELIEF]
+    heights = values(bank.ground, RELIEF)
     metres = np.array([1, 2, 4])
     spread = [math.sqrt(np.mean(rise(heights, round(m / CELL), 2) ** 2)) for m in metres]
     slope = np.polyfit(np.log(metres), np.log(spread), 1)[0]
@@ -80,14 +81,14 @@ def test_relief_is_self_affine(bank: TerrainBank) -> None:
 def test_every_layer_runs_on_over_the_edge(bank: TerrainBank) -> None:
     for layer in (RELIEF, PATCH, TEXTURE):
         for axis in (1, 2):
-            steps = np.abs(rise(bank.ground[..., layer], 1, axis))
+            steps = np.abs(rise(values(bank.ground, layer), 1, axis))
             seam = np.take(steps, 0, axis=axis)
             assert seam.mean() == pytest.approx(steps.mean(), rel=0.25)
             assert seam.max() <= 1.5 * steps.max()
 
 
 def test_patch_field_is_uniform(bank: TerrainBank) -> None:
-    for field in bank.ground[..., PATCH]:
+    for field in values(bank.ground, PATCH):
         for cover in (0.05, 0.2, 0.5, 0.9):
             assert (field > 1 - cover).mean() == pytest.approx(cover, abs=1e-4)
         assert field.min() == 0 and field.max() == 1
@@ -95,7 +96,7 @@ def test_patch_field_is_uniform(bank: TerrainBank) -> None:
 
 def test_patches_are_about_as_large_as_they_should_be(bank: TerrainBank) -> None:
     """The patch field hardly changes over a tenth of a patch and is unrelated two patches away."""
-    field = bank.ground[..., PATCH] - 0.5
+    field = values(bank.ground, PATCH) - 0.5
     scale = (field**2).mean()
 
     def correlation(metres: float) -> float:
@@ -106,7 +107,7 @@ def test_patches_are_about_as_large_as_they_should_be(bank: TerrainBank) -> None
 
 
 def test_texture_has_unit_variance(bank: TerrainBank) -> None:
-    for texture in bank.ground[..., TEXTURE]:
+    for texture in values(bank.ground, TEXTURE):
         assert texture.std() == pytest.approx(1, abs=1e-3)
 
 
@@ -117,16 +118,23 @@ def test_rock_density_is_golombeks(abundance: float) -> None:
 
 
 @pytest.mark.parametrize("abundance", GOLOMBEK)
-def test_rock_counts_are_golombeks_within_poisson_bounds(bank: TerrainBank, abundance: float) -> None:
-    seen = diameters(bank, abundance)
+def test_rock_counts_are_golombeks_within_poisson_bounds(abundance: float) -> None:
+    shown = [diameter[appears <= abundance + 1e-9] for _, diameter, appears in map(rocks_of, range(MAPS))]
     for diameter, per_100 in GOLOMBEK[abundance].items():
         if diameter < SMALLEST_ROCK:
             continue
         expected = per_100 * AREA / 100
-        hidden = 0.03  # small rocks under larger ones
-        margin = 4 * math.sqrt(expected)
-        number = np.count_nonzero(seen > diameter)
-        assert expected * (1 - hidden) - margin <= number <= expected + margin
+        number = np.count_nonzero(np.concatenate(shown) > diameter)
+        assert number == pytest.approx(expected, abs=4 * math.sqrt(expected))
+
+
+def test_every_rock_stands_on_the_map_unless_a_larger_one_does() -> None:
+    ground = np.zeros((SIDE, SIDE, 4), dtype=np.int16)
+    place, diameter, appears = rocks_of(0)
+    terrain._stamp(ground, place, diameter, appears)
+    for (x, y), wide in zip(place, diameter, strict=True):
+        code = ground[int(y / CELL), int(x / CELL), ROCK]
+        assert rock_height(code, MAX_ABUNDANCE) >= HEIGHT_OVER_DIAMETER * wide - ROCK_UNIT
 
 
 def test_thinning_only_takes_rocks_away(bank: TerrainBank) -> None:
@@ -142,11 +150,11 @@ def test_thinning_only_takes_rocks_away(bank: TerrainBank) -> None:
 
 
 def test_rock_height_reads_the_code() -> None:
-    code = 20 + 0.15  # 0.3 m high, from 20 thousandths on
-    assert rock_height(0.0, MAX_ABUNDANCE) == 0
+    code = 256 * 20 + 64  # 64 / 256 m high, from 20 thousandths on
+    assert rock_height(0, MAX_ABUNDANCE) == 0
     assert rock_height(code, 19 / ABUNDANCE_STEPS) == 0
-    assert rock_height(code, 20 / ABUNDANCE_STEPS) == pytest.approx(0.3)
-    assert rock_height(code, float(np.float32(20 / ABUNDANCE_STEPS))) == pytest.approx(0.3)
+    assert rock_height(code, 20 / ABUNDANCE_STEPS) == 0.25
+    assert rock_height(code, float(np.float32(20 / ABUNDANCE_STEPS))) == 0.25
 
 
 def test_maps_differ_by_seed_and_number(bank: TerrainBank) -> None:
@@ -164,7 +172,7 @@ def test_a_map_does_not_depend_on_how_many_there_are(bank: TerrainBank) -> None:
 
 def test_bank_is_shared_and_cannot_be_written(bank: TerrainBank) -> None:
     assert terrain_bank(5, MAPS) is bank
-    assert bank.ground.shape == (MAPS, SIDE, SIDE, 4) and bank.ground.dtype == np.float32
+    assert bank.ground.shape == (MAPS, SIDE, SIDE, 4) and bank.ground.dtype == np.int16
     with pytest.raises(ValueError, match="read-only"):
         bank.ground[0, 0, 0, 0] = 1
 
