@@ -193,7 +193,7 @@ def wheel_fault() -> Stream:
         (NOMINAL, worn("right", 0.0, 0.6), worn("left", 0.0, 0.6)),
         (0, 1, 2, 0),
         conflicts=((0, 1), (0, 2), (1, 2), (2, 1)),
-        steps=LONG,
+        steps=3 * LONG // 2,
     )
 
 
