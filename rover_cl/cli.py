@@ -271,7 +271,7 @@ def bench(
         if what == "speed":
             figures = measure(seconds=seconds, train=train, tell=tell)
         elif what == "methods":
-            names = split_list(methods) if methods else [n for n, e in METHODS.items() if e.classes]
+            names = split_list(methods) if methods else [n for n, e in METHODS.items() if e.composes]
             figures = overhead.overheads(names, tasks=tasks, tell=tell)
         else:
             raise unknown_name("bench", what, ("speed", "methods"))
