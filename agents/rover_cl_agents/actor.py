@@ -80,7 +80,12 @@ def _history_like(env: VecEnv | None, count: int) -> History | None:
             like = env.history
             return History(count, like.inner_space, like.steps, mask=like.mask)
         if isinstance(env, VecFrameStack):
-            return History(count, env.venv.observation_space, env.stacked_obs.n_stack)
+            inner = env.venv.observation_space
+            if len(inner.shape or ()) != 1:
+                raise ValueError(
+                    f"VecFrameStack stacks {inner}; expected a Box of one axis. Give predict stacks of your own."
+                )
+            return History(count, inner, env.stacked_obs.n_stack)
         if isinstance(env, VecNormalize) and _history_like(env.venv, 1) is not None:
             raise ValueError(
                 "VecNormalize is around the windows; expected it inside, "
