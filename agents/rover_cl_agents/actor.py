@@ -83,7 +83,7 @@ def _history_like(env: VecEnv | None, count: int) -> History | None:
             inner = env.venv.observation_space
             if len(inner.shape or ()) != 1:
                 raise ValueError(
-                    f"VecFrameStack stacks {inner}; expected a Box of one axis. Give `predict` stacks of your "
+                    f"VecFrameStack stacks {inner}; expected a Box of one axis. Give predict stacks of your "
                     "own."
                 )
             return History(count, inner, env.stacked_obs.n_stack)
