@@ -120,7 +120,8 @@ def _training_figures(budget: int, goal: float) -> list[tuple[str, float, str]]:
     learner = ContinualLearner(PPOConfig().build(env, 0), [], seed=0)
     tasks = [Task(name="nominal", conditions=Conditions())]
     with closing(env), closing(Examiner(tasks, episodes=200, seed=0)) as examiner:
-        timer = _TimeToGoal(lambda: float(examiner.examine(learner.predict).success.mean()), goal)
+        policy = learner.actor(examiner.env.num_envs).act
+        timer = _TimeToGoal(lambda: float(examiner.examine(policy).success.mean()), goal)
         with Stopwatch() as total:
             learner.learn_task(env, total_timesteps=budget, callback=timer)
     training = total.seconds - timer.examining.seconds

@@ -14,7 +14,8 @@ from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.streams import STREAMS, Stream, get_stream
 
 if TYPE_CHECKING:
-    from rover_cl_agents import Method
+    from rover_cl_agents import ContextConfig, ContinualLearner, Method
+    from rover_cl_agents.vec_env import Env
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,9 @@ class AlgorithmEntry:
 ALGORITHMS: dict[str, AlgorithmEntry] = {
     "ppo": AlgorithmEntry(
         description="proximal policy optimisation", config="PPOConfig", action_type="continuous"
+    ),
+    "recurrent-ppo": AlgorithmEntry(
+        description="PPO with an LSTM (sb3-contrib)", config="RecurrentPPOConfig", action_type="continuous"
     ),
     "sac": AlgorithmEntry(description="soft actor-critic", config="SACConfig", action_type="continuous"),
     "dqn": AlgorithmEntry(description="deep Q-learning", config="DQNConfig", action_type="discrete"),
@@ -56,10 +60,49 @@ class MethodSpec:
         agents = importlib.import_module("rover_cl_agents")
         built = []
         for name, options in self.remedies:
-            config_name, method_name = METHODS[name].classes or ("", "")
+            classes = METHODS[name].classes
+            if classes is None:
+                continue  # decided when environment and algorithm are built: see `learner`
+            config_name, method_name = classes
             config = build_config(getattr(agents, config_name), name, options)
             built.append(getattr(agents, method_name)(config))
         return built
+
+    def context(self) -> "ContextConfig | None":
+        """Give what the policy sees of the past, if that was chosen; decided when a learner is built.
+
+        Raises:
+            ValueError: an unknown option, or a value out of range.
+        """
+        for name, options in self.remedies:
+            config = METHODS[name].config
+            if config is not None:
+                agents = importlib.import_module("rover_cl_agents")
+                context: ContextConfig = build_config(getattr(agents, config), name, options)
+                return context
+        return None
+
+    def learner(self, algorithm: Any, env: "Env", seed: int, **settings: Any) -> "ContinualLearner":
+        """Build the learner: environment, algorithm and methods.
+
+        Args:
+            algorithm: config of the algorithm, as `parse_algorithm` builds it.
+            env: where it learns first.
+            seed: of networks, environment and methods.
+            settings: of `ContinualLearner`.
+
+        Raises:
+            ValueError: a value is out of range, or the parts don't fit together.
+        """
+        context = self.context()
+        if context is None:
+            model = algorithm.build(env, seed)
+        else:
+            model = algorithm.build(context.wrap(env), seed, context.policy_kwargs())
+        learner: ContinualLearner = importlib.import_module("rover_cl_agents").ContinualLearner(
+            model, self.build(), seed=seed, **settings
+        )
+        return learner
 
 
 def parse_method(spec: str) -> MethodSpec:
@@ -72,15 +115,15 @@ def parse_method(spec: str) -> MethodSpec:
     for name, options in parts:
         if name not in METHODS:
             raise unknown_name("method", name, METHODS)
-        if METHODS[name].classes is None and (options or len(parts) > 1):
-            composable = ", ".join(key for key, entry in METHODS.items() if entry.classes)
+        if not METHODS[name].composes and (options or len(parts) > 1):
+            composable = ", ".join(key for key, entry in METHODS.items() if entry.composes)
             raise ValueError(
                 f"{name!r} in {spec!r} takes no options and does not compose; those that do: {composable}"
             )
     names = [name for name, _ in parts]
     if len(set(names)) < len(names):
         raise ValueError(f"{spec!r} names a method twice")
-    remedies = tuple(part for part in parts if METHODS[part[0]].classes)
+    remedies = tuple(part for part in parts if METHODS[part[0]].composes)
     return MethodSpec(METHODS[parts[0][0]].protocol, remedies)
 
 

@@ -25,7 +25,9 @@ Stream = Annotated[
 ]
 Steps = Annotated[int | None, typer.Option(help="Environment steps of each segment.")]
 First = Annotated[int | None, typer.Option(help="Only so many segments from the start.")]
-Algorithm = Annotated[str, typer.Option("--algo", help="ppo, sac or dqn, with options: ppo:gamma=0.99.")]
+Algorithm = Annotated[
+    str, typer.Option("--algo", help="ppo, recurrent-ppo, sac or dqn, with options: ppo:gamma=0.99.")
+]
 Out = Annotated[Path, typer.Option(help="Folder of the results.")]
 Jobs = Annotated[int | None, typer.Option(help="Processes at once. [default: one for each core]")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -271,7 +273,7 @@ def bench(
         if what == "speed":
             figures = measure(seconds=seconds, train=train, tell=tell)
         elif what == "methods":
-            names = split_list(methods) if methods else [n for n, e in METHODS.items() if e.classes]
+            names = split_list(methods) if methods else [n for n, e in METHODS.items() if e.composes]
             figures = overhead.overheads(names, tasks=tasks, tell=tell)
         else:
             raise unknown_name("bench", what, ("speed", "methods"))

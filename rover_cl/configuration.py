@@ -16,7 +16,7 @@ from rover_cl_envs.compiled import kernel_digest
 from rover_cl_envs.mission import Mission
 from rover_cl_envs.streams import STREAMS, Stream
 
-PACKAGES = ("rover-cl", "gymnasium", "numba", "numpy", "stable-baselines3", "torch")
+PACKAGES = ("rover-cl", "gymnasium", "numba", "numpy", "sb3-contrib", "stable-baselines3", "torch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ class RunConfig:
             "config": self.settings(),
             "stream": dataclasses.asdict(self.build_stream()),
             "algorithm": dataclasses.asdict(parse_algorithm(self.algorithm)[1]()),
-            "methods": {method.name: method.describe() for method in parse_method(self.method).build()},
+            "methods": _described_methods(self.method),
             "mission": dataclasses.asdict(Mission()),
             "environment": {
                 "rover": ROVER,
@@ -123,10 +123,18 @@ class RunConfig:
         return result
 
 
+def _described_methods(spec: str) -> dict[str, Any]:
+    """Give the settings of each remedy, what is left at its default included."""
+    method = parse_method(spec)
+    context = method.context()
+    described = {} if context is None else {"context": dataclasses.asdict(context)}
+    return {**described, **{remedy.name: remedy.describe() for remedy in method.build()}}
+
+
 def checked_config(**values: Any) -> RunConfig:
     """Build a configuration and all that it names, so that a mistake is told before anything runs."""
     config = RunConfig(**values)
-    parse_method(config.method).build()
+    _described_methods(config.method)
     parse_algorithm(config.algorithm)[1]()
     return config
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rover_cl_envs.streams import Task
 from rover_cl_envs.vector_env import MarsRoverVectorEnv
 
-Policy = Callable[[NDArray[np.float32]], NDArray[Any]]
-"""Maps observations (n, d) to actions (n, ...)."""
+Policy = Callable[[NDArray[np.float32], NDArray[np.bool_]], NDArray[Any]]
+"""Maps observations (n, d), and whether each is the first of an episode (n,), to actions (n, ...)."""
 
 MOST_ROVERS = 10_000_000
 """Rovers of an examination at most, so that runs of different seeds share no episode."""
@@ -61,12 +61,14 @@ class Examiner:
         size = self._shape[0] * self._shape[1]
         success, returns = np.zeros(size), np.zeros(size)
         running = np.ones(size, dtype=bool)
+        starts = running.copy()
         steps = 0
         while running.any():
-            observations, rewards, terminated, truncated, infos = self.env.step(policy(observations))
+            observations, rewards, terminated, truncated, infos = self.env.step(policy(observations, starts))
+            starts = terminated | truncated
             returns[running] += rewards[running]
             steps += int(running.sum())
-            ended = running & (terminated | truncated)
+            ended = running & starts
             success[ended] = infos["success"][ended]
             running &= ~ended
         return Examination(
@@ -111,4 +113,4 @@ def random_policy(env: MarsRoverVectorEnv, seed: int) -> Policy:
     """Uniform actions from a generator of their own."""
     space = env.action_space
     space.seed(seed)
-    return lambda observations: space.sample()
+    return lambda observations, starts: space.sample()

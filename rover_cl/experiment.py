@@ -163,7 +163,7 @@ class _Run:
         keep = (
             trained - {self._stream.segments[segment].task} if self._method.protocol == "scratch" else set()
         )
-        policy = partial(learner.predict, task=self._examiner.tasks)
+        policy = partial(learner.actor(self._examiner.env.num_envs).act, task=self._examiner.tasks)
         if segment == 0:
             self._examine(policy, 0, -1)
         learner.reseed(derived_seed(self._config.seed, segment))
@@ -232,12 +232,8 @@ class _Run:
         fresh = segment == 0 or self._method.protocol == "scratch"
         seed = derived_seed(self._config.seed, segment if fresh else 0)
         switches = self._method.protocol != "joint"  # a joint agent stays with its task: nothing to put back
-        learner = ContinualLearner(
-            self._build_algorithm().build(env, seed),
-            self._method.build(),
-            seed=seed,
-            reset_exploration=switches,
-            reset_optimizer=switches,
+        learner = self._method.learner(
+            self._build_algorithm(), env, seed, reset_exploration=switches, reset_optimizer=switches
         )
         # Without a logger of its own, Stable-Baselines3 leaves a new folder under /tmp at every `learn`.
         learner.algorithm.set_logger(Logger(folder=None, output_formats=[]))

@@ -72,8 +72,8 @@ def _overhead(spec: str, tasks: int, rollouts: int, pairs: int) -> Overhead:
     envs = [MarsRoverVectorEnv(ROVERS, threads=1, autoreset_mode=AutoresetMode.SAME_STEP) for _ in range(2)]
     with closing(envs[0]), closing(envs[1]):
         plain, learner = (
-            ContinualLearner(PPOConfig().build(env, 0), methods, seed=0)
-            for env, methods in zip(envs, ([], parse_method(spec).build()), strict=True)
+            parse_method(method).learner(PPOConfig(), env, 0)
+            for env, method in zip(envs, ("finetune", spec), strict=True)
         )
         steps = PPOConfig().n_steps * ROVERS
         for task in range(tasks):

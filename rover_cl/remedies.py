@@ -24,6 +24,15 @@ class MethodEntry:
     told: bool = False
     """whether it acts better when told which task it is examined on, and is"""
 
+    config: str | None = None
+    """name of the config in `rover_cl_agents` of a remedy that is no method of a learner, but decided when
+    environment and algorithm are built"""
+
+    @property
+    def composes(self) -> bool:
+        """Whether it is a remedy: it takes options, and stands beside others."""
+        return self.classes is not None or self.config is not None
+
 
 def _reference(description: str, cost: str, protocol: Protocol) -> MethodEntry:
     return MethodEntry(description=description, cost=cost, protocol=protocol)
@@ -135,6 +144,12 @@ METHODS: dict[str, MethodEntry] = {
     "headbank": _remedy("HeadBank", "an output layer for each task", "one head a task", told=True),
     "freeze": _remedy("Freeze", "freeze the first layers after the first task", "fewer weights learn"),
     "slow-layers": _remedy("SlowLayers", "learn the first layers more slowly", "nothing"),
+    # See more.
+    "context": MethodEntry(
+        description="let the policy see the last observations, so that it can tell the worlds apart",
+        cost="a wider first layer, or attention over the window",
+        config="ContextConfig",
+    ),
     # Stay able to learn.
     "layernorm": _remedy("LayerNorm", "normalise the hidden layers", "a few weights"),
     "weight-decay": _remedy("WeightDecay", "draw all weights towards zero", "nothing"),

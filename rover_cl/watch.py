@@ -16,7 +16,6 @@ from rover_cl.configuration import RunConfig, read_config
 from rover_cl.evaluation import Policy, examination_env, rover_seed
 from rover_cl.metrics import Scores, segment_matrix
 from rover_cl.records import RunFolder
-from rover_cl_agents import ContinualLearner
 from rover_cl_envs.renderer import draw
 from rover_cl_envs.streams import Task
 from rover_cl_envs.vector_env import MarsRoverVectorEnv
@@ -112,10 +111,9 @@ def _drive(
         action_type=algorithm.action_type,
         autoreset_mode=AutoresetMode.NEXT_STEP,  # so that the last picture is of the episode's end
     )
-    learner = ContinualLearner(build_algorithm().build(env, 0), parse_method(config.method).build(), seed=0)
-    learner.restore(checkpoint)
+    learner = parse_method(config.method).learner(build_algorithm(), env, 0).restore(checkpoint)
     number = config.build_stream().tasks.index(task)
-    policy = partial(learner.predict, task=number)
+    policy = partial(learner.actor(1).act, task=number)
     frames = film(env, policy, seed, title, size=size, every=every)
     env.close()
     return frames
@@ -134,7 +132,7 @@ def film(
         track.append(scene.pose[:2])
         if step % every == 0:
             frames.append(_captioned(draw(scene, size=(size, size)), title))
-        observations, _, terminated, truncated, infos = env.step(policy(observations))
+        observations, _, terminated, truncated, infos = env.step(policy(observations, np.array([step == 0])))
         step += 1
         if terminated[0] or truncated[0]:
             ending = "arrived" if infos["success"][0] else f"failed: {outcome_name(infos['outcome'][0])}"

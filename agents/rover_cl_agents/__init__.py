@@ -1,9 +1,14 @@
 """Continual learners: remedies against forgetting for unmodified Stable-Baselines3 algorithms."""
 
+from rover_cl_agents.actor import Actor as Actor
 from rover_cl_agents.algorithms import DQNConfig as DQNConfig
 from rover_cl_agents.algorithms import PPOConfig as PPOConfig
+from rover_cl_agents.algorithms import RecurrentPPOConfig as RecurrentPPOConfig
 from rover_cl_agents.algorithms import SACConfig as SACConfig
+from rover_cl_agents.attention import AttentionWindow as AttentionWindow
 from rover_cl_agents.checkpoint import CheckpointError as CheckpointError
+from rover_cl_agents.context import ContextConfig as ContextConfig
+from rover_cl_agents.history import VecHistory as VecHistory
 from rover_cl_agents.learner import ContinualLearner as ContinualLearner
 from rover_cl_agents.methods import AGEM as AGEM
 from rover_cl_agents.methods import CBP as CBP

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from stable_baselines3 import DQN, PPO, SAC
 from stable_baselines3.common.utils import LinearSchedule
 from torch import nn
 
+from rover_cl_agents.recurrent import recurrent_ppo
 from rover_cl_agents.vec_env import Env, as_vec_env
+
+if TYPE_CHECKING:
+    from sb3_contrib import RecurrentPPO
+
+More = Mapping[str, Any]
+"""What a policy is built with besides, as `ContextConfig.policy_kwargs` gives it."""
+NOTHING: More = MappingProxyType({})
 
 
 def _check(config: object, **ranges: tuple[float, float]) -> None:
@@ -26,8 +37,8 @@ def _check_net(net: tuple[int, ...]) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PPOConfig:
-    """Proximal policy optimisation, for some hundred environments at once."""
+class _ProximalConfig:
+    """What proximal policy optimisation is set by, with or without a recurrent network."""
 
     n_steps: int = 64
     """Steps of each environment in a rollout, >= 1."""
@@ -73,30 +84,62 @@ class PPOConfig:
             parts += 1
         return rollout // parts
 
-    def build(self, env: Env, seed: int) -> PPO:
-        """Build the algorithm for `env`, its networks and its environment seeded with `seed`."""
-        vec_env = as_vec_env(env)
-        return PPO(
-            "MlpPolicy",
-            vec_env,
-            n_steps=self.n_steps,
-            batch_size=self.minibatch(vec_env.num_envs),
-            n_epochs=self.n_epochs,
-            learning_rate=LinearSchedule(self.learning_rate, self.final_learning_rate, 1.0),
-            gamma=self.gamma,
-            gae_lambda=self.gae_lambda,
-            clip_range=self.clip_range,
-            ent_coef=self.ent_coef,
-            vf_coef=self.vf_coef,
-            max_grad_norm=self.max_grad_norm,
-            policy_kwargs={
+    def _arguments(self, num_envs: int, policy: More) -> dict[str, Any]:
+        """Give the algorithm's arguments, as Stable-Baselines3 names them."""
+        return {
+            "n_steps": self.n_steps,
+            "batch_size": self.minibatch(num_envs),
+            "n_epochs": self.n_epochs,
+            "learning_rate": LinearSchedule(self.learning_rate, self.final_learning_rate, 1.0),
+            "gamma": self.gamma,
+            "gae_lambda": self.gae_lambda,
+            "clip_range": self.clip_range,
+            "ent_coef": self.ent_coef,
+            "vf_coef": self.vf_coef,
+            "max_grad_norm": self.max_grad_norm,
+            "policy_kwargs": {
                 "net_arch": {"pi": list(self.net), "vf": list(self.net)},
                 "activation_fn": nn.Tanh,
                 "log_std_init": self.log_std_init,
+                **policy,
             },
-            seed=seed,
-            device="cpu",
-        )
+            "device": "cpu",
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPOConfig(_ProximalConfig):
+    """Proximal policy optimisation, for some hundred environments at once."""
+
+    def build(self, env: Env, seed: int, policy: More = NOTHING) -> PPO:
+        """Build the algorithm for `env`, its networks and its environment seeded with `seed`."""
+        vec_env = as_vec_env(env)
+        return PPO("MlpPolicy", vec_env, seed=seed, **self._arguments(vec_env.num_envs, policy))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurrentPPOConfig(_ProximalConfig):
+    """Proximal policy optimisation with an LSTM before the layers, of sb3-contrib.
+
+    The LSTM's memory spans an episode; what it learns from spans a rollout's `n_steps` at most.
+    """
+
+    lstm: int = 64
+    """Units of the LSTM, >= 1; the critic has one of its own, as large."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self, lstm=(1, float("inf")))
+
+    def build(self, env: Env, seed: int, policy: More = NOTHING) -> RecurrentPPO:
+        """Build the algorithm for `env`, its networks and its environment seeded with `seed`.
+
+        Raises:
+            ValueError: if sb3-contrib isn't installed.
+        """
+        vec_env = as_vec_env(env)
+        arguments = self._arguments(vec_env.num_envs, {"lstm_hidden_size": self.lstm, **policy})
+        return recurrent_ppo()("MlpLstmPolicy", vec_env, seed=seed, **arguments)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +172,7 @@ class SACConfig:
         _check(self, gamma=(0, 1), tau=(1e-12, 1))
         _check_net(self.net)
 
-    def build(self, env: Env, seed: int) -> SAC:
+    def build(self, env: Env, seed: int, policy: More = NOTHING) -> SAC:
         """Build the algorithm for `env`, its networks and its environment seeded with `seed`."""
         return SAC(
             "MlpPolicy",
@@ -142,7 +185,7 @@ class SACConfig:
             gradient_steps=self.gradient_steps,
             gamma=self.gamma,
             tau=self.tau,
-            policy_kwargs={"net_arch": list(self.net)},
+            policy_kwargs={"net_arch": list(self.net), **policy},
             seed=seed,
             device="cpu",
         )
@@ -183,7 +226,7 @@ class DQNConfig:
         _check(self, exploration_final_eps=(0, 1))
         _check_net(self.net)
 
-    def build(self, env: Env, seed: int) -> DQN:
+    def build(self, env: Env, seed: int, policy: More = NOTHING) -> DQN:
         """Build the algorithm for `env`, its networks and its environment seeded with `seed`."""
         return DQN(
             "MlpPolicy",
@@ -198,7 +241,7 @@ class DQNConfig:
             target_update_interval=self.target_update_interval,
             exploration_fraction=self.exploration_fraction,
             exploration_final_eps=self.exploration_final_eps,
-            policy_kwargs={"net_arch": list(self.net)},
+            policy_kwargs={"net_arch": list(self.net), **policy},
             seed=seed,
             device="cpu",
         )

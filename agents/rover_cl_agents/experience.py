@@ -15,6 +15,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from rover_cl_agents.marks import Marks, episode_marks, temporal_differences
+from rover_cl_agents.recurrent import acting_lstm
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class RecentStates:
     """
 
     def __init__(self, algorithm: BaseAlgorithm, capacity: int, *, marked: bool = False) -> None:
-        refuse_dicts(algorithm)
+        refuse_unstorable(algorithm)
         self._algorithm = algorithm
         self._capacity = capacity
         self._marked = marked
@@ -101,12 +102,18 @@ class RecentStates:
         )
 
 
-def refuse_dicts(algorithm: BaseAlgorithm) -> None:
-    """Refuse an algorithm whose observations aren't one array.
+def refuse_unstorable(algorithm: BaseAlgorithm) -> None:
+    """Refuse an algorithm whose states can't be kept as rows of one array, to be answered again later.
 
     Raises:
-        ValueError: saying what to wrap the environment in.
+        ValueError: saying what to wrap the environment in, or, of a recurrent policy, what to use instead.
     """
+    if acting_lstm(algorithm.policy) is not None:
+        raise ValueError(
+            f"{type(algorithm).__name__} acts by what its LSTM remembers, which stored observations don't "
+            "hold: its answers to them, asked again, would be other answers. Use PPO with windows of "
+            "observations (ContextConfig), which are stored whole."
+        )
     if isinstance(algorithm, OnPolicyAlgorithm):
         refused = isinstance(algorithm.rollout_buffer, DictRolloutBuffer)
     elif isinstance(algorithm, OffPolicyAlgorithm):

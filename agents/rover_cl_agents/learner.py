@@ -13,9 +13,11 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from rover_cl_agents import checkpoint, snapshot, task_switch
+from rover_cl_agents.actor import Actor
 from rover_cl_agents.methods import Cost, Method
 from rover_cl_agents.methods.method import overrides
 from rover_cl_agents.outputs import act
+from rover_cl_agents.recurrent import acting_lstm
 from rover_cl_agents.rollout_callback import RolloutCallback
 from rover_cl_agents.step_hooks import StepHooks
 from rover_cl_agents.vec_env import Env, as_vec_env, holds
@@ -34,7 +36,8 @@ class ContinualLearner:
     before each task.
 
     Args:
-        algorithm: PPO, A2C, SAC, TD3 or DQN of stable_baselines3, built for one of the tasks.
+        algorithm: PPO, A2C, SAC, TD3 or DQN of stable_baselines3, or RecurrentPPO of sb3_contrib, built for
+            one of the tasks.
         methods: The remedies, in the order of their composition.
         seed: Of the methods' generators, in [0, 2^32); None: the algorithm's seed, or 0.
         reset_exploration: Put exploration back at a task switch.
@@ -167,7 +170,7 @@ class ContinualLearner:
         deterministic: bool = True,
         task: int | NDArray[np.int64] | None = None,
     ) -> NDArray[Any]:
-        """Act.
+        """Act on single observations, or windows of them; see `actor` for acting with a memory.
 
         Args:
             observations: Shape (n, *observation), as the algorithm is fed.
@@ -177,7 +180,14 @@ class ContinualLearner:
 
         Returns:
             Actions, shape (n, *action), inside the action space.
+
+        Raises:
+            ValueError: if the policy is recurrent.
         """
+        if acting_lstm(self.algorithm.policy) is not None:
+            raise ValueError(
+                "predict remembers nothing, but the policy is recurrent; expected actor(n).act(...)."
+            )
         if not self._selective:
             return self._act(observations, deterministic)
         tasks = np.full(len(observations), -1 if task is None else task)
@@ -193,6 +203,10 @@ class ContinualLearner:
             self._select(self._learning)
         assert actions is not None, "there is at least one observation"
         return actions
+
+    def actor(self, count: int) -> Actor:
+        """Give what acts in `count` environments at once, and remembers each one's episode if it must."""
+        return Actor(self.algorithm, self.predict, count)
 
     def _act(self, observations: NDArray[Any], deterministic: bool) -> NDArray[Any]:
         if deterministic:

@@ -1,4 +1,4 @@
-"""One way to read what a policy would do, for PPO, A2C, SAC, TD3 and DQN."""
+"""One way to read what a policy would do, for PPO, A2C, SAC, TD3, DQN and RecurrentPPO."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from stable_baselines3.sac.policies import SACPolicy
 from stable_baselines3.td3.policies import TD3Policy
 from torch import Tensor, nn
 from torch.nn import functional
+
+from rover_cl_agents.recurrent import acting_lstm
 
 Kind = Literal["gaussian", "categorical", "deterministic", "values"]
 KINDS: tuple[Kind, ...] = ("gaussian", "categorical", "deterministic", "values")
@@ -85,7 +87,8 @@ def read(policy: BasePolicy, observations: Tensor) -> Outputs:
     """Ask `policy` for its outputs, differentiably, and as tensors that no later call overwrites.
 
     Args:
-        policy: The policy of a PPO, A2C, SAC, TD3 or DQN.
+        policy: The policy of a PPO, A2C, SAC, TD3 or DQN; that of a RecurrentPPO answers as at an episode's
+            first step, remembering nothing.
         observations: On the policy's device, shape (batch, *observation), as the algorithm feeds them.
 
     Raises:
@@ -115,6 +118,9 @@ def read(policy: BasePolicy, observations: Tensor) -> Outputs:
 def _read_actor_critic(policy: ActorCriticPolicy, observations: Tensor) -> Outputs:
     """Run the actor's half of an on-policy network alone."""
     features = BaseModel.extract_features(policy, observations, policy.pi_features_extractor)
+    lstm = acting_lstm(policy)
+    if lstm is not None:
+        features = lstm(features.unsqueeze(0))[0].squeeze(0)  # sequences of one step, from a state of zeros
     answer = policy.action_net(policy.mlp_extractor.forward_actor(features))
     if isinstance(policy.action_dist, DiagGaussianDistribution):
         return Outputs(kind="gaussian", location=answer, log_scale=policy.log_std.expand_as(answer))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import stable_baselines3
@@ -12,12 +13,19 @@ from stable_baselines3.common.buffers import DictReplayBuffer, DictRolloutBuffer
 from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, LinearSchedule
 
+from rover_cl_agents.attention import AttentionWindow
+from rover_cl_agents.recurrent import recurrent_ppo
 from rover_cl_agents.vec_env import Env, as_vec_env
 
-ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
-    name: getattr(stable_baselines3, name) for name in ("A2C", "DQN", "PPO", "SAC", "TD3")
+ALGORITHMS: dict[str, Callable[[], type[BaseAlgorithm]]] = {
+    "A2C": lambda: stable_baselines3.A2C,
+    "DQN": lambda: stable_baselines3.DQN,
+    "PPO": lambda: stable_baselines3.PPO,
+    "SAC": lambda: stable_baselines3.SAC,
+    "TD3": lambda: stable_baselines3.TD3,
+    "RecurrentPPO": recurrent_ppo,
 }
-"""What can be built from a checkpoint alone."""
+"""What can be built from a checkpoint alone; how to get the class, which may not be installed."""
 
 CLASSES: dict[str, type] = {
     c.__name__: c for c in (DictReplayBuffer, DictRolloutBuffer, ReplayBuffer, RolloutBuffer, RMSpropTFLike)
@@ -46,7 +54,7 @@ def write_recipe(algorithm: BaseAlgorithm) -> dict[str, Any]:
             unwritten.append(name)
     name = type(algorithm).__name__
     policy = next((k for k, v in algorithm.policy_aliases.items() if v is algorithm.policy_class), None)
-    if ALGORITHMS.get(name) is not type(algorithm):
+    if name not in ALGORITHMS or ALGORITHMS[name]() is not type(algorithm):
         unwritten.append("algorithm")
     if policy is None:
         unwritten.append("policy")
@@ -65,7 +73,7 @@ def build(recipe: dict[str, Any], env: Env) -> BaseAlgorithm:
             "build it yourself and give it as algorithm=."
         )
     settings = {name: _read(value) for name, value in recipe["settings"].items()}
-    return ALGORITHMS[recipe["algorithm"]](recipe["policy"], as_vec_env(env), device="cpu", **settings)
+    return ALGORITHMS[recipe["algorithm"]]()(recipe["policy"], as_vec_env(env), device="cpu", **settings)
 
 
 def _write(value: Any) -> Any:
@@ -84,6 +92,8 @@ def _write(value: Any) -> Any:
         return [_write(inner) for inner in value]
     if hasattr(value, "frequency") and hasattr(value, "unit"):  # SB3 has turned train_freq into a named tuple
         return [value.frequency, value.unit.value]
+    if value is AttentionWindow:
+        return {"rover_cl_agents": value.__name__}
     if isinstance(value, type) and CLASSES.get(value.__name__) is value:
         return {"stable_baselines3": value.__name__}
     if isinstance(value, type) and issubclass(value, torch.nn.Module | torch.optim.Optimizer):
@@ -99,6 +109,8 @@ def _read(value: Any) -> Any:
     """Turn JSON back into a setting."""
     if isinstance(value, dict) and set(value) == {"stable_baselines3"}:
         return CLASSES[value["stable_baselines3"]]
+    if value == {"rover_cl_agents": AttentionWindow.__name__}:
+        return AttentionWindow
     if isinstance(value, dict) and set(value) == {"linear"}:
         return LinearSchedule(*map(float, value["linear"]))
     if isinstance(value, dict) and set(value) == {"torch"}:

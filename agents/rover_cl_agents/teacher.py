@@ -69,7 +69,11 @@ class Teacher:
         if not self._weights:
             raise ValueError("the teacher has no weights: copy the student first.")
         weights = {f"policy.{name}": tensor for name, tensor in self._weights.items()}
-        outputs: Outputs = torch.func.functional_call(self._reader, weights, (observations,))
+        # Untied: a module of several names, as features that actor and critic share, would be exchanged once
+        # for each, and so be left with the teacher's weights.
+        outputs: Outputs = torch.func.functional_call(
+            self._reader, weights, (observations,), tie_weights=False
+        )
         return outputs
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -75,6 +75,48 @@ class Countdown(gymnasium.Env[Any, Any]):
         return observation, 1.0, ended, self.count >= self.limit, {"success": ended}
 
 
+class Cue(VectorEnv[Any, Any, Any]):
+    """Episodes of four steps: the first observation says which of two actions is right from then on."""
+
+    def __init__(self, num_envs: int = 32) -> None:
+        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+        self.num_envs = num_envs
+        self.single_observation_space = spaces.Box(-1, 1, (2,))
+        self.single_action_space = spaces.Discrete(2)
+        self.generator = np.random.default_rng(0)
+
+    def look(self) -> Array:
+        cue = 2 * self.right - 1 if self.time == 0 else np.zeros(self.num_envs)
+        return np.stack([cue, np.full(self.num_envs, self.time / 4)], axis=1).astype(np.float32)
+
+    def begin(self) -> Array:
+        self.right, self.time = self.generator.integers(2, size=self.num_envs), 0
+        return self.look()
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> tuple[Array, dict[str, Any]]:
+        if seed is not None:
+            self.generator = np.random.default_rng(seed)
+        return self.begin(), {}
+
+    def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
+        rewards = np.asarray((actions == self.right) & (self.time > 0), dtype=np.float32)
+        self.time += 1
+        over = np.full(self.num_envs, self.time == 4)
+        observations = final = self.look()
+        if over.all():
+            observations = self.begin()
+        return observations, rewards, over, np.zeros_like(over), {"final_obs": final, "_final_obs": over}
+
+    def score(self, act: Callable[[Array, Array], Array], episodes: int = 4) -> float:
+        """Share of right actions after the first step; one half is chance."""
+        observations, _ = self.reset(seed=99)
+        starts, right = np.ones(self.num_envs, dtype=np.bool_), 0.0
+        for _ in range(4 * episodes):
+            observations, rewards, starts, _, _ = self.step(act(observations, starts))
+            right += float(rewards.sum())
+        return right / (3 * episodes * self.num_envs)
+
+
 @pytest.fixture
 def bandits() -> tuple[Bandit, Bandit]:
     return Bandit(0), Bandit(1)
@@ -83,6 +125,11 @@ def bandits() -> tuple[Bandit, Bandit]:
 @pytest.fixture
 def bandit() -> type[Bandit]:
     return Bandit
+
+
+@pytest.fixture
+def cue() -> type[Cue]:
+    return Cue
 
 
 @pytest.fixture

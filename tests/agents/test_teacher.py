@@ -8,6 +8,7 @@ import torch
 from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 from torch import nn
 
+from rover_cl_agents import ContextConfig
 from rover_cl_agents.outputs import read
 from rover_cl_agents.teacher import Teacher, acting_parameters, probe
 from rover_cl_agents.vec_env import as_vec_env
@@ -59,6 +60,24 @@ def test_a_teacher_answers_as_the_student_did(
     assert not torch.equal(moved.location, before.location)
     assert torch.equal(read(model.policy, observations).location, moved.location)
     assert torch.equal(torch.get_rng_state(), drawn)
+
+
+def test_an_answer_leaves_shared_features_to_the_student(bandit: Any) -> None:
+    """Actor and critic share one extractor, a module of several names: it must not keep the teacher's."""
+    context = ContextConfig(kind="attention", steps=2, width=4)
+    net: dict[str, Any] = {"net_arch": [8], **context.policy_kwargs()}
+    env = context.wrap(bandit(0, 2))
+    policy: Any = PPO("MlpPolicy", env, policy_kwargs=net, seed=0, device="cpu").policy
+    observations = torch.linspace(-2, 2, 50).reshape(5, 10)
+    teacher = Teacher(policy)
+    teacher.copy()
+    before = read(policy, observations).location
+    move(policy)
+    moved, own = read(policy, observations).location, list(policy.parameters())
+    assert torch.equal(teacher.answer(observations).location, before)
+    assert torch.equal(read(policy, observations).location, moved)
+    assert all(one is other for one, other in zip(policy.parameters(), own, strict=True))
+    torch.autograd.grad(read(policy, observations).location.sum(), policy.features_extractor.embed.weight)
 
 
 def test_only_the_acting_network_is_held(bandit: Any) -> None:

@@ -3,9 +3,10 @@ from dataclasses import dataclass
 import pytest
 
 from rover_cl.catalogue import ALGORITHMS, find_stream, parse_algorithm, parse_method
+from rover_cl.configuration import checked_config
 from rover_cl.options import build_config, split_list, split_spec
 from rover_cl.remedies import METHODS
-from rover_cl_agents import EWC, Replay
+from rover_cl_agents import EWC, ContextConfig, Replay
 from rover_cl_envs.streams import lookalike
 
 STREAM = lookalike()
@@ -23,6 +24,14 @@ def test_methods_compose_with_options() -> None:
     replay, ewc = parse_method("replay:weight=0.1,capacity=100+ewc:weight=2").build()
     assert isinstance(replay, Replay) and isinstance(ewc, EWC)
     assert (replay.config.weight, replay.config.capacity, ewc.config.weight) == (0.1, 100, 2.0)
+
+
+def test_context_composes_though_it_is_no_method() -> None:
+    spec = parse_method("replay+context:kind=attention,steps=16")
+    assert [method.name for method in spec.build()] == ["replay"]
+    assert spec.context() == ContextConfig(kind="attention", steps=16)
+    assert parse_method("replay").context() is None
+    assert parse_method("context").protocol == "sequential"
 
 
 @pytest.mark.parametrize(
@@ -48,11 +57,13 @@ def test_a_bad_method_is_refused_when_it_is_read(spec: str, message: str) -> Non
         ("replay:wieght=1", r"unknown option of replay 'wieght'.*weight"),
         ("replay:capacity=ten", "replay: capacity=ten .*integer"),
         ("replay:capacity=0", "replay: capacity is 0.*at least 1"),
+        ("context:step=4", r"unknown option of context 'step'.*steps"),
+        ("context:kind=lstm", "context: kind is 'lstm'; expected one of stack, attention"),
     ],
 )
 def test_a_bad_option_is_refused_when_it_is_built(spec: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        parse_method(spec).build()
+        checked_config(stream="lookalike", method=spec)
 
 
 def test_algorithms_take_options() -> None:

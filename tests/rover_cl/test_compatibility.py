@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rover_cl.compatibility import ALGORITHMS, refusals, tables
+from rover_cl.compatibility import ALGORITHMS, COMPOSED, refusals, tables
 from rover_cl.remedies import METHODS
 from rover_cl_agents.methods import METHODS as CLASSES
 
@@ -25,6 +25,6 @@ def test_the_table_of_names_is_that_of_the_classes() -> None:
 
 def test_every_method_takes_some_algorithm_and_every_refusal_says_why() -> None:
     for pairs in refusals().values():
-        assert set(pairs) == set(ALGORITHMS)
+        assert set(pairs) == {*ALGORITHMS, COMPOSED}
         assert "" in pairs.values()
         assert all(len(reason) > 30 for reason in pairs.values() if reason)

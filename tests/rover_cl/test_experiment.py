@@ -45,11 +45,21 @@ class _Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("method", ["replay:capacity=32+ewc:samples=32", "scratch"])
+@pytest.mark.parametrize(
+    ("method", "algorithm"),
+    [
+        ("replay:capacity=32+ewc:samples=32", "ppo"),
+        ("scratch", "ppo"),
+        ("ewc:samples=32+context:steps=2", "ppo"),
+        ("replay:capacity=32+context:kind=attention,steps=3,width=8", "ppo"),
+        ("l2", "recurrent-ppo"),
+    ],
+)
 def test_a_run_killed_between_and_within_segments_ends_as_if_never_stopped(
-    tmp_path: Path, method: str
+    tmp_path: Path, method: str, algorithm: str
 ) -> None:
-    config = micro(method=method)
+    small = {"recurrent-ppo": ",lstm=8"}.get(algorithm, "")
+    config = micro(method=method, algorithm=f"{algorithm}:n_steps=8,batch_size=64,n_epochs=1{small}")
     run(config, tmp_path / "whole")
 
     for stop in (1, 2):
@@ -150,6 +160,15 @@ def test_methods_start_alike_and_are_examined_alike(tmp_path: Path) -> None:
     np.testing.assert_array_equal(finetune.scores.returns[first], replay.scores.returns[first])
     assert not np.array_equal(finetune.scores.returns[-1], replay.scores.returns[-1])
     assert replay.cost.method_bytes > 0
+
+
+def test_a_window_of_one_observation_is_finetuning(tmp_path: Path) -> None:
+    one, two = (
+        run(micro(method=method), tmp_path / str(i)).scores
+        for i, method in enumerate(("finetune", "context:steps=1"))
+    )
+    np.testing.assert_array_equal(one.returns, two.returns)
+    assert not np.array_equal(one.returns[0], one.returns[-1])
 
 
 def test_discrete_actions_run(tmp_path: Path) -> None:

@@ -25,6 +25,18 @@ def test_each_method_is_timed_beside_finetuning(monkeypatch: pytest.MonkeyPatch)
     assert found[0].bytes == 2 * 64 * (4 * (80 + 2 + 2) + 8)
 
 
+def test_context_is_timed_with_the_weights_it_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overhead, "ROVERS", 32)
+    found = overheads(
+        ["context:steps=1", "context:steps=4", "context:kind=attention,steps=4"], tasks=0, rollouts=1, pairs=1
+    )
+    plain, stack, attention = (o.parameters for o in found)
+    # Three more observations of 80 numbers, into the first 128 units of policy and value.
+    assert stack - plain == 2 * 3 * 80 * 128
+    # 32 more features; the tokens' layer, the query's, and the positions.
+    assert attention - plain == 2 * 32 * 128 + (80 + 1) * 32 + (32 + 1) * 32 + 4 * 32
+
+
 def test_the_command_prints_json_and_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overhead, "ROVERS", 32)
     monkeypatch.setattr(overhead, "_overhead", lambda *_: _one())

@@ -28,8 +28,9 @@ def micro(method: str) -> RunConfig:
     )
 
 
-def test_two_agents_are_filmed_side_by_side(tmp_path: Path) -> None:
-    finished = run(micro("finetune"), tmp_path / "run")
+@pytest.mark.parametrize("method", ["finetune", "context:kind=attention,steps=3,width=4"])
+def test_two_agents_are_filmed_side_by_side(tmp_path: Path, method: str) -> None:
+    finished = run(micro(method), tmp_path / "run")
     told = before_after(tmp_path / "run", tmp_path / "film.gif", size=96, every=20)
     success = finished.scores.success
     assert told.task == "bright-trap"
@@ -61,7 +62,7 @@ def test_the_last_picture_is_of_the_episodes_end(monkeypatch: pytest.MonkeyPatch
         autoreset_mode=AutoresetMode.NEXT_STEP,
     )
     ahead = np.array([[1.0, 0.0]], dtype=np.float32)
-    frames = film(env, lambda observations: ahead, rover_seed(0, 0), "drift", size=64, every=100)
+    frames = film(env, lambda observations, starts: ahead, rover_seed(0, 0), "drift", size=64, every=100)
     assert len(frames) == len(scenes) == 2  # the start, and the end two steps later: all ground is drift
     assert scenes[0].outcome == "running" and scenes[-1].outcome == "embedded"
     assert scenes[-1].pose != scenes[0].pose

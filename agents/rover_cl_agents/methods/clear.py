@@ -14,7 +14,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
 
 from rover_cl_agents import eviction
-from rover_cl_agents.experience import refuse_dicts
+from rover_cl_agents.experience import refuse_unstorable
 from rover_cl_agents.life_memory import LifeMemory, check_admission
 from rover_cl_agents.memory import check_precision, drifts, narrowed, widened
 from rover_cl_agents.methods.method import Cost, Method, State
@@ -95,7 +95,7 @@ class CLEAR(Method):
                 f"algorithm is {type(algorithm).__name__}; expected PPO or A2C, whose policy and state "
                 "values CLEAR clones. Use DER instead."
             )
-        refuse_dicts(algorithm)
+        refuse_unstorable(algorithm)
         config = self.config
         self._unroll = config.unroll if config.replay_weight else 1
         if algorithm.n_steps < self._unroll:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rover_cl_agents import eviction
-from rover_cl_agents.experience import latest_observations, refuse_dicts
+from rover_cl_agents.experience import latest_observations, refuse_unstorable
 from rover_cl_agents.life_memory import LifeMemory, check_admission
 from rover_cl_agents.memory import check_precision, narrowed, widened
 from rover_cl_agents.methods.method import Cost, Method, State
@@ -89,7 +89,7 @@ class DER(Method):
             ValueError: if actions are to be imitated off-policy, or observations are dictionaries.
         """
         super().bind(algorithm, seed)
-        refuse_dicts(algorithm)
+        refuse_unstorable(algorithm)
         if self.config.label_weight and not isinstance(algorithm, OnPolicyAlgorithm):
             raise ValueError(
                 f"label_weight is {self.config.label_weight} with {type(algorithm).__name__}; expected 0: "
@@ -132,7 +132,7 @@ class DER(Method):
             buffer = algorithm.rollout_buffer
             shape = algorithm.observation_space.shape or ()
             return buffer.observations.reshape(-1, *shape), buffer.actions.reshape(-1, buffer.action_dim)
-        assert isinstance(algorithm, OffPolicyAlgorithm), "refuse_dicts has refused anything else"
+        assert isinstance(algorithm, OffPolicyAlgorithm), "refuse_unstorable has refused anything else"
         count, self._steps = algorithm.num_timesteps - self._steps, algorithm.num_timesteps
         return latest_observations(algorithm, count), None
 

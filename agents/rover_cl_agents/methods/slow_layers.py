@@ -39,7 +39,7 @@ class SlowLayers(Method):
     """Scale the steps of the acting network's first layers by `factor`, from the second task on.
 
     The steps, not the learning rate: Stable-Baselines3 writes one rate into all groups of an optimiser. A
-    feature extractor before the layers is slow as well, even where critics share it.
+    feature extractor before the layers is slow as well, even where critics share it; so is an LSTM.
 
     Args:
         config: The settings; or give them by name: `SlowLayers(factor=0.1)`.
@@ -77,7 +77,7 @@ class SlowLayers(Method):
         extractors = [
             module
             for name, module in self.algorithm.policy.named_modules()
-            if name.rpartition(".")[2] in ("features_extractor", "pi_features_extractor")
+            if name.rpartition(".")[2] in ("features_extractor", "pi_features_extractor", "lstm_actor")
         ]
         return {id(p) for module in (*extractors, *linear[: self.config.layers]) for p in module.parameters()}
 
