@@ -3,6 +3,11 @@
 from rover_cl_agents.algorithms import DQNConfig as DQNConfig
 from rover_cl_agents.algorithms import PPOConfig as PPOConfig
 from rover_cl_agents.algorithms import SACConfig as SACConfig
+from rover_cl_agents.boundaries import Boundaries as Boundaries
+from rover_cl_agents.boundaries import Detected as Detected
+from rover_cl_agents.boundaries import DetectedConfig as DetectedConfig
+from rover_cl_agents.boundaries import Periodic as Periodic
+from rover_cl_agents.boundaries import PeriodicConfig as PeriodicConfig
 from rover_cl_agents.checkpoint import CheckpointError as CheckpointError
 from rover_cl_agents.learner import ContinualLearner as ContinualLearner
 from rover_cl_agents.methods import AGEM as AGEM
