@@ -112,7 +112,10 @@ def _drive(
         action_type=algorithm.action_type,
         autoreset_mode=AutoresetMode.NEXT_STEP,  # so that the last picture is of the episode's end
     )
-    learner = ContinualLearner(build_algorithm().build(env, 0), parse_method(config.method).build(), seed=0)
+    method = parse_method(config.method)
+    learner = ContinualLearner(
+        build_algorithm().build(env, 0), method.build(), boundaries=method.build_boundaries(), seed=0
+    )
     learner.restore(checkpoint)
     number = config.build_stream().tasks.index(task)
     policy = partial(learner.predict, task=number)

@@ -190,6 +190,14 @@ class ContinualLearner:
         assert self._learning is not None, "a task was begun"
         self.tasks.append(self._learning)
 
+    @property
+    def found(self) -> list[tuple[int, int]]:
+        """The boundaries that were found, if nobody told them.
+
+        Of each the environment steps that it is dated at, and those at which it was declared.
+        """
+        return [] if self._untold is None else list(self._untold.found)
+
     def _enter(self, env: Env) -> None:
         """Set the algorithm's environment, unless it is this one already."""
         if not holds(self.algorithm.env, env):

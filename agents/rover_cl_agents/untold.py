@@ -66,6 +66,8 @@ class Untold:
         """Number of the task at hand; None before the first."""
         self.rollouts = 0
         """Of the task at hand, ended."""
+        self.found: list[tuple[int, int]] = []
+        """The boundaries so far: the algorithm's steps at each one's date, and at its declaration."""
         self._began = 0  # num_timesteps at the last boundary
         self._since = 0  # num_timesteps when the rollout at hand began
         self._seen: Glimpse | None = None  # of the rollout at hand
@@ -128,6 +130,7 @@ class Untold:
         found = self._ring.rewind(date, self.task) if date < self.rollouts else None
         if found is not None:
             steps, position = found.steps, found.position
+        self.found.append((steps, self._algorithm.num_timesteps))
         with experience_as_of(self._algorithm, position, steps, self._began):
             self._end()
         self.start(self.task + 1)
@@ -155,6 +158,7 @@ class Untold:
             "rollouts": self.rollouts,
             "began": self._began,
             "since": self._since,
+            "found": " ".join(f"{dated}:{declared}" for dated, declared in self.found),
         }
         if self._due is not None:
             state["due"] = self._due
@@ -181,6 +185,8 @@ class Untold:
         self.task, self.rollouts, self._began, self._since = (
             int(cast(int, state[name])) for name in ("task", "rollouts", "began", "since")
         )
+        pairs = [text.split(":") for text in str(state["found"]).split()]
+        self.found = [(int(dated), int(declared)) for dated, declared in pairs]
         self._due = int(cast(int, state["due"])) if "due" in state else None
         self.boundaries.load_state_dict(under(state, "boundaries"))
         self._ring.load_state_dict(under(state, "ring"))
