@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from rover_cl.options import build_config, split_spec
-from rover_cl.remedies import METHODS, Protocol
+from rover_cl.remedies import BOUNDARIES, METHODS, Protocol
 from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.streams import STREAMS, Stream, get_stream
 
 if TYPE_CHECKING:
-    from rover_cl_agents import ContextConfig, ContinualLearner, Method
+    from rover_cl_agents import Boundaries, ContextConfig, ContinualLearner, Method
     from rover_cl_agents.vec_env import Env
 
 
@@ -50,6 +50,24 @@ class MethodSpec:
     """how the stream is trained on"""
     remedies: tuple[tuple[str, dict[str, str]], ...]
     """name and options of each method to compose"""
+    boundaries: tuple[str, dict[str, str]] | None = None
+    """name and options of what says where a task ends; None: the learner is told"""
+
+    def build_boundaries(self) -> "Boundaries | None":
+        """Make what says where a task ends; None: the learner is told.
+
+        Raises:
+            ValueError: an unknown option, or a value out of range.
+        """
+        if self.boundaries is None:
+            return None
+        name, options = self.boundaries
+        agents = importlib.import_module("rover_cl_agents")
+        config_name, policy_name = BOUNDARIES[name].classes
+        boundaries: Boundaries = getattr(agents, policy_name)(
+            build_config(getattr(agents, config_name), f"@{name}", options)
+        )
+        return boundaries
 
     def build(self) -> "list[Method]":
         """Make the methods.
@@ -100,18 +118,19 @@ class MethodSpec:
         else:
             model = algorithm.build(context.wrap(env), seed, context.policy_kwargs())
         learner: ContinualLearner = importlib.import_module("rover_cl_agents").ContinualLearner(
-            model, self.build(), seed=seed, **settings
+            model, self.build(), boundaries=self.build_boundaries(), seed=seed, **settings
         )
         return learner
 
 
 def parse_method(spec: str) -> MethodSpec:
-    """Read `finetune`, `replay:weight=0.1` or `replay+ewc`.
+    """Read `finetune`, `replay:weight=0.1`, `replay+ewc`, or `replay@detected`: nobody tells the boundaries.
 
     Raises:
         ValueError: an unknown name (with the nearest one), or names that do not compose.
     """
-    parts = split_spec(spec)
+    what, at, where = spec.partition("@")
+    parts = split_spec(what)
     for name, options in parts:
         if name not in METHODS:
             raise unknown_name("method", name, METHODS)
@@ -124,7 +143,23 @@ def parse_method(spec: str) -> MethodSpec:
     if len(set(names)) < len(names):
         raise ValueError(f"{spec!r} names a method twice")
     remedies = tuple(part for part in parts if METHODS[part[0]].composes)
-    return MethodSpec(METHODS[parts[0][0]].protocol, remedies)
+    protocol = METHODS[parts[0][0]].protocol
+    return MethodSpec(protocol, remedies, _parse_boundaries(spec, where, protocol) if at else None)
+
+
+def _parse_boundaries(spec: str, where: str, protocol: Protocol) -> tuple[str, dict[str, str]]:
+    """Read what follows the @ of a method."""
+    if protocol != "sequential":
+        raise ValueError(
+            f"{spec!r}: {protocol} has no boundaries to find; @ follows finetune or a remedy, "
+            "as in replay@detected"
+        )
+    parts = split_spec(where)
+    if len(parts) > 1:
+        raise ValueError(f"{spec!r}: {where!r} names {len(parts)}; expected one of {', '.join(BOUNDARIES)}")
+    if parts[0][0] not in BOUNDARIES:
+        raise unknown_name("boundaries", parts[0][0], BOUNDARIES)
+    return parts[0]
 
 
 def parse_algorithm(spec: str) -> tuple[AlgorithmEntry, Callable[[], Any]]:

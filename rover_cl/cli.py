@@ -64,7 +64,10 @@ def streams(as_json: AsJson = False) -> None:
 
 @app.command(epilog="Example: rover-cl methods")
 def methods(as_json: AsJson = False) -> None:
-    """List the methods, with what they cost. Those that are remedies compose: replay+ewc."""
+    """List the methods, with what they cost.
+
+    Remedies compose: replay+ewc. Where nobody tells a task's end: replay@detected.
+    """
     typer.echo(listing.as_text(listing.methods(), as_json))
 
 
@@ -76,7 +79,7 @@ def train(
         str, typer.Option(help="Name from `rover-cl streams`, or module:attribute.")
     ] = "lookalike",
     method: Annotated[
-        str, typer.Option(help="From `rover-cl methods`: replay+ewc, replay:weight=0.1.")
+        str, typer.Option(help="From `rover-cl methods`: replay+ewc, replay:weight=0.1, replay@detected.")
     ] = "finetune",
     algo: Algorithm = "ppo",
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,

@@ -30,7 +30,7 @@ class RunConfig:
     stream: str
     """name of the stream, or module:attribute of your own"""
     method: str = "finetune"
-    """as in `replay:weight=0.1+ewc`"""
+    """as in `replay:weight=0.1+ewc`, or `replay@detected` where nobody tells the boundaries"""
     algorithm: str = "ppo"
     """as in `ppo:learning_rate=1e-3`"""
     seed: int = 0
@@ -104,7 +104,7 @@ class RunConfig:
     def describe(self) -> dict[str, Any]:
         """Give all that `config.json` records: the choices, and what they and the defaults come to."""
         versions = {name: importlib.metadata.version(name) for name in PACKAGES if _installed(name)}
-        description = {
+        description: dict[str, Any] = {
             "config": self.settings(),
             "stream": dataclasses.asdict(self.build_stream()),
             "algorithm": dataclasses.asdict(parse_algorithm(self.algorithm)[1]()),
@@ -119,6 +119,9 @@ class RunConfig:
             "kernels": kernel_digest(),
             "made_with": {"python": platform.python_version(), **versions},
         }
+        boundaries = parse_method(self.method).build_boundaries()
+        if boundaries is not None:
+            description["boundaries"] = {boundaries.name: boundaries.describe()}
         result: dict[str, Any] = json.loads(json.dumps(description))
         return result
 
@@ -135,6 +138,7 @@ def checked_config(**values: Any) -> RunConfig:
     """Build a configuration and all that it names, so that a mistake is told before anything runs."""
     config = RunConfig(**values)
     _described_methods(config.method)
+    parse_method(config.method).build_boundaries()
     parse_algorithm(config.algorithm)[1]()
     return config
 

@@ -173,11 +173,11 @@ class _Run:
             examine=lambda steps, s: self._examine(policy, begin + steps, s, keep),
             tell=lambda steps: self._tell(stretch, min(steps / length, 1.0)),
         )
-        examined_before = self._examining.seconds
+        examined_before, learned = self._examining.seconds, learner.steps
         with Stopwatch() as training:
             learner.learn_task(env, total_timesteps=length, task=self._task(segment), callback=callback)
         inner = self._examining.seconds - examined_before
-        steps = int(learner.algorithm.num_timesteps)
+        steps = learner.steps - learned
         self._examine(policy, begin + steps, last, keep)
         self._folder.save_checkpoint(last, learner.save, keep=self._method.protocol == "scratch")
         size = learner.cost()
@@ -271,13 +271,18 @@ class _Examinations(BaseCallback):
     ) -> None:
         super().__init__()
         self._marks, self._examine, self._tell = marks, examine, tell
+        self._before = 0
+
+    def _on_training_start(self) -> None:
+        self._before = self.num_timesteps  # of a learner that nobody tells the boundaries: its clock goes on
 
     def _on_rollout_start(self) -> None:
-        self._tell(self.num_timesteps)
-        due = {segment: None for step, segment in self._marks if step <= self.num_timesteps}
-        self._marks = [mark for mark in self._marks if mark[0] > self.num_timesteps]
+        steps = self.num_timesteps - self._before
+        self._tell(steps)
+        due = {segment: None for step, segment in self._marks if step <= steps}
+        self._marks = [mark for mark in self._marks if mark[0] > steps]
         for segment in due:
-            self._examine(self.num_timesteps, segment)
+            self._examine(steps, segment)
 
     def _on_step(self) -> bool:
         return True

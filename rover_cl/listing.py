@@ -32,10 +32,13 @@ def streams() -> list[Row]:
 
 
 def methods() -> list[Row]:
-    """Give the methods: name, description, cost."""
-    from rover_cl.remedies import METHODS
+    """Give the methods, and what may follow them after an @: name, description, cost."""
+    from rover_cl.remedies import BOUNDARIES, METHODS
 
-    return [{"name": n, "description": e.description, "cost": e.cost} for n, e in METHODS.items()]
+    rows = [{"name": n, "description": e.description, "cost": e.cost} for n, e in METHODS.items()]
+    return rows + [
+        {"name": f"@{n}", "description": e.description, "cost": e.cost} for n, e in BOUNDARIES.items()
+    ]
 
 
 def as_text(rows: list[Row], as_json: bool) -> str:

@@ -55,7 +55,15 @@ def overheads(
         rollouts: length of the timed stretch.
         pairs: stretches of each, >= 1.
         tell: hears of each result at once.
+
+    Raises:
+        ValueError: a spec doesn't tell the boundaries: the timing tells them.
     """
+    untold = [spec for spec in methods if parse_method(spec).boundaries]
+    if untold:
+        raise ValueError(
+            f"methods holds {untold[0]!r}; expected methods without @: the timing tells tasks apart"
+        )
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

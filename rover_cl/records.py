@@ -195,7 +195,10 @@ class RunFolder:
 
 
 def folder_name(spec: str) -> str:
-    """Give the folder of a method spec: `replay:weight=0.1` -> `replay@weight=0.1` (no colons: Windows)."""
+    """Give the folder of a method spec: `replay:weight=0.1` -> `replay@weight=0.1` (no colons: Windows).
+
+    No two specs share one: after an @ of theirs comes a name, after a colon a setting.
+    """
     return spec.replace(":", "@")
 
 

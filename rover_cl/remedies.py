@@ -1,4 +1,4 @@
-"""The one table of methods: the reference runs, and the remedies that compose."""
+"""The tables of methods: reference runs, remedies that compose, and where a task ends if nobody tells."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -159,4 +159,30 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "redo": _remedy("ReDo", "start dormant units anew", "a look at the units now and then"),
     "cbp": _remedy("CBP", "start the least useful units anew, a few at a time", "the utility of each unit"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundariesEntry:
+    """A name that may follow a method, after an @: the learner isn't told where a task ends."""
+
+    description: str
+    """one line"""
+    cost: str
+    """what it costs beside being told"""
+    classes: tuple[str, str]
+    """names of the config and the policy in `rover_cl_agents`"""
+
+
+BOUNDARIES: dict[str, BoundariesEntry] = {
+    "periodic": BoundariesEntry(
+        description="nobody tells the boundaries: consolidate every 16 rollouts",
+        cost="what a task costs, every so often",
+        classes=("PeriodicConfig", "Periodic"),
+    ),
+    "detected": BoundariesEntry(
+        description="nobody tells the boundaries: Page-Hinkley tests on reward, value error, novelty",
+        cost="snapshots of the latest rollouts; the rollouts before an alarm",
+        classes=("DetectedConfig", "Detected"),
+    ),
 }

@@ -6,6 +6,11 @@ from rover_cl_agents.algorithms import PPOConfig as PPOConfig
 from rover_cl_agents.algorithms import RecurrentPPOConfig as RecurrentPPOConfig
 from rover_cl_agents.algorithms import SACConfig as SACConfig
 from rover_cl_agents.attention import AttentionWindow as AttentionWindow
+from rover_cl_agents.boundaries import Boundaries as Boundaries
+from rover_cl_agents.boundaries import Detected as Detected
+from rover_cl_agents.boundaries import DetectedConfig as DetectedConfig
+from rover_cl_agents.boundaries import Periodic as Periodic
+from rover_cl_agents.boundaries import PeriodicConfig as PeriodicConfig
 from rover_cl_agents.checkpoint import CheckpointError as CheckpointError
 from rover_cl_agents.context import ContextConfig as ContextConfig
 from rover_cl_agents.history import VecHistory as VecHistory

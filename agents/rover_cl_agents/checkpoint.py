@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -22,6 +22,7 @@ FORMAT = 1
 INDEX = "learner.json"
 
 Tensors = dict[str, Tensor]
+Value = TypeVar("Value")
 
 
 class CheckpointError(ValueError):
@@ -108,6 +109,12 @@ def _read_index(path: Path) -> dict[str, Any]:
             f"{path} isn't of checkpoint format {FORMAT}; write it again with this version."
         )
     return index
+
+
+def under(entries: Mapping[str, Value], prefix: str) -> dict[str, Value]:
+    """Pick the entries named `<prefix>.<name>`, by name."""
+    start = f"{prefix}."
+    return {name[len(start) :]: value for name, value in entries.items() if name.startswith(start)}
 
 
 def copy_into(target: Mapping[str, Tensor], source: Tensors, path: Path) -> None:

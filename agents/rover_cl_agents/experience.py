@@ -17,6 +17,8 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from rover_cl_agents.marks import Marks, episode_marks, temporal_differences
 from rover_cl_agents.recurrent import acting_lstm
 
+State = dict[str, torch.Tensor | int | float | str | bool]
+
 
 @dataclass(frozen=True)
 class _Rollout:
@@ -101,6 +103,30 @@ class RecentStates:
             surprises=surprises.ravel().astype(np.float64),
         )
 
+    def state_dict(self) -> State:
+        """Give what is kept, without copying it; off-policy that is nothing, as the replay buffer has it."""
+        state: State = {f"rollout.{i}": torch.from_numpy(kept) for i, kept in enumerate(self._rollouts)}
+        for i, rollout in enumerate(self._kept):
+            state |= {f"{name}.{i}": torch.from_numpy(values) for name, values in vars(rollout).items()}
+        return state
+
+    def load_state_dict(self, state: State) -> None:
+        """Take back what `state_dict` gave.
+
+        Raises:
+            ValueError: if an entry isn't a tensor.
+        """
+        self.clear()
+        arrays = {name: value.numpy() for name, value in state.items() if isinstance(value, torch.Tensor)}
+        if len(arrays) < len(state):
+            raise ValueError("the latest states must be tensors.")
+        for i in range(sum(name.startswith("rollout.") for name in arrays)):
+            self._rollouts.append(arrays[f"rollout.{i}"])
+            if self._marked:
+                self._kept.append(
+                    _Rollout(arrays[f"rewards.{i}"], arrays[f"starts.{i}"], arrays[f"surprises.{i}"])
+                )
+
 
 def refuse_unstorable(algorithm: BaseAlgorithm) -> None:
     """Refuse an algorithm whose states can't be kept as rows of one array, to be answered again later.
@@ -114,6 +140,15 @@ def refuse_unstorable(algorithm: BaseAlgorithm) -> None:
             "hold: its answers to them, asked again, would be other answers. Use PPO with windows of "
             "observations (ContextConfig), which are stored whole."
         )
+    refuse_dicts(algorithm)
+
+
+def refuse_dicts(algorithm: BaseAlgorithm) -> None:
+    """Refuse an algorithm whose observations aren't one array.
+
+    Raises:
+        ValueError: saying what to wrap the environment in.
+    """
     if isinstance(algorithm, OnPolicyAlgorithm):
         refused = isinstance(algorithm.rollout_buffer, DictRolloutBuffer)
     elif isinstance(algorithm, OffPolicyAlgorithm):
@@ -133,6 +168,13 @@ def latest_observations(algorithm: OffPolicyAlgorithm, count: int) -> NDArray[An
     """
     buffer, index, _ = _latest_rows(algorithm, count)
     return _normalised(algorithm, buffer.observations[index].reshape(-1, *buffer.obs_shape))
+
+
+def latest_rewards(algorithm: OffPolicyAlgorithm, count: int) -> NDArray[Any]:
+    """Read the rewards of `latest_observations(algorithm, count)` as they were given, shape (steps, envs)."""
+    buffer, index, _ = _latest_rows(algorithm, count)
+    rewards: NDArray[Any] = buffer.rewards[index]
+    return rewards
 
 
 def _latest_rows(algorithm: OffPolicyAlgorithm, count: int) -> tuple[ReplayBuffer, NDArray[np.int64], bool]:

@@ -14,12 +14,15 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from rover_cl_agents import checkpoint, snapshot, task_switch
 from rover_cl_agents.actor import Actor
+from rover_cl_agents.boundaries import Boundaries
 from rover_cl_agents.methods import Cost, Method
 from rover_cl_agents.methods.method import overrides
 from rover_cl_agents.outputs import act
 from rover_cl_agents.recurrent import acting_lstm
 from rover_cl_agents.rollout_callback import RolloutCallback
 from rover_cl_agents.step_hooks import StepHooks
+from rover_cl_agents.stream import Stream, stretches
+from rover_cl_agents.untold import Untold, UntoldCallback
 from rover_cl_agents.vec_env import Env, as_vec_env, holds
 
 
@@ -39,6 +42,8 @@ class ContinualLearner:
         algorithm: PPO, A2C, SAC, TD3 or DQN of stable_baselines3, or RecurrentPPO of sb3_contrib, built for
             one of the tasks.
         methods: The remedies, in the order of their composition.
+        boundaries: None: each `learn_task` is a task. `Periodic()` or `Detected()`: nobody tells where a task
+            ends; one long `learn_task` in an environment that drifts is as good as many.
         seed: Of the methods' generators, in [0, 2^32); None: the algorithm's seed, or 0.
         reset_exploration: Put exploration back at a task switch.
         reset_optimizer: Clear the optimisers' moments at a task switch.
@@ -47,6 +52,11 @@ class ContinualLearner:
     Example:
         >>> learner = ContinualLearner(PPO("MlpPolicy", env), [Replay(), EWC()])  # doctest: +SKIP
         >>> learner.learn_task(env, total_timesteps=100_000)  # doctest: +SKIP
+
+        In an environment that changes, nobody says when:
+
+        >>> learner = ContinualLearner(algorithm, [Replay()], boundaries=Detected())  # doctest: +SKIP
+        >>> learner.learn_task(drifting_env, total_timesteps=1_000_000)  # doctest: +SKIP
     """
 
     def __init__(
@@ -54,6 +64,7 @@ class ContinualLearner:
         algorithm: BaseAlgorithm,
         methods: Sequence[Method] = (),
         *,
+        boundaries: Boundaries | None = None,
         seed: int | None = None,
         reset_exploration: bool = True,
         reset_optimizer: bool = True,
@@ -68,7 +79,7 @@ class ContinualLearner:
         self.reset_optimizer = reset_optimizer
         self.reset_buffer = reset_buffer
         self.tasks: list[int] = []
-        """The tasks learned, in order, revisits included."""
+        """The tasks learned, in order, revisits included; that at hand isn't, where nobody tells its end."""
         self.steps = 0
         """Environment steps over all tasks."""
         self._env_seed: int | None = None
@@ -79,6 +90,31 @@ class ContinualLearner:
         for index, method in enumerate(self.methods):
             own = np.random.SeedSequence([root, index]).generate_state(1, np.uint64)[0] >> np.uint64(1)
             method.bind(algorithm, int(own))
+        self._untold = (
+            None
+            if boundaries is None
+            else Untold(algorithm, self.methods, boundaries, end=self._end, begin=self._begin_next)
+        )
+
+    def learn(
+        self, stream: Stream, *, total_timesteps: int | None = None, callback: BaseCallback | None = None
+    ) -> Self:
+        """Learn in one environment after another, each with `learn_task`.
+
+        Args:
+            stream: (env, steps) or (env, steps, task), or objects with these as attributes; any iterable.
+            total_timesteps: Stop after so many, >= 1; needed if the stream is endless. None: at its end.
+            callback: Of your own.
+
+        Returns:
+            The learner.
+
+        Raises:
+            ValueError: as of `learn_task`, or if the stream holds something else.
+        """
+        for env, steps, task in stretches(stream, total_timesteps):
+            self.learn_task(env, total_timesteps=steps, task=task, callback=callback)
+        return self
 
     def learn_task(
         self,
@@ -90,11 +126,16 @@ class ContinualLearner:
     ) -> Self:
         """Learn in `env` for `total_timesteps`, then let the methods consolidate.
 
+        With `boundaries` it only goes on learning, in this environment: nothing is put back, nobody
+        consolidates, and no schedule restarts, before the policy of boundaries says so. The task at hand goes
+        on into the next call.
+
         Args:
             env: A gymnasium.Env, gymnasium.vector.VectorEnv or SB3 VecEnv, with the spaces and the number of
                 environments that the algorithm was built for.
             total_timesteps: Steps over all environments, >= 1; rounded up to whole rollouts by the algorithm.
-            task: Number of the task, >= 0, for methods that know a task again; None: a new one.
+            task: Number of the task, >= 0, for methods that know a task again; None: a new one. Ignored with
+                `boundaries`: tasks are then numbered as they are found.
             callback: Of your own.
 
         Returns:
@@ -107,24 +148,58 @@ class ContinualLearner:
             raise ValueError(f"total_timesteps is {total_timesteps}; expected at least 1.")
         if task is not None and task < 0:
             raise ValueError(f"task is {task}; expected a number >= 0, or None for a new task.")
-        number = max(self.tasks, default=-1) + 1 if task is None else int(task)
         self._enter(env)
+        if self._untold is None:
+            self._begin(max(self.tasks, default=-1) + 1 if task is None else int(task))
+            self._train(total_timesteps, callback)
+            self._end()
+            return self
+        if self._untold.task is None:
+            self._untold.start(0)
+            self._begin(0)
+        with self._untold.running():
+            self._train(total_timesteps, callback)
+        return self
+
+    def _train(self, total_timesteps: int, callback: BaseCallback | None) -> None:
+        """Let the algorithm learn, with the methods in it."""
+        told = self._untold is None
+        before = 0 if told else self.algorithm.num_timesteps
+        self._hooks.attach()
+        try:
+            self.algorithm.learn(total_timesteps, callback=self._callback(callback), reset_num_timesteps=told)
+        finally:
+            self._hooks.detach()
+        self.steps += self.algorithm.num_timesteps - before
+
+    def _begin(self, task: int) -> None:
+        """Start a task: put back what the last one left behind, and open the methods' doors."""
         if self.tasks:
             self._switch()
         for method in self.methods:
-            method.on_task_start(number)
-        self._select(number)
-        self._learning = number
+            method.on_task_start(task)
+        self._select(task)
+        self._learning = task
+
+    def _begin_next(self) -> None:
+        """Start the next task between two rollouts, where methods may have exchanged the optimisers."""
+        self._begin(len(self.tasks))
         self._hooks.attach()
-        try:
-            self.algorithm.learn(total_timesteps, callback=self._callback(callback), reset_num_timesteps=True)
-        finally:
-            self._hooks.detach()
+
+    def _end(self) -> None:
+        """Let the methods consolidate the task at hand."""
         for method in self.methods:
             method.on_task_end()
-        self.tasks.append(number)
-        self.steps += self.algorithm.num_timesteps
-        return self
+        assert self._learning is not None, "a task was begun"
+        self.tasks.append(self._learning)
+
+    @property
+    def found(self) -> list[tuple[int, int]]:
+        """The boundaries that were found, if nobody told them.
+
+        Of each the environment steps that it is dated at, and those at which it was declared.
+        """
+        return [] if self._untold is None else list(self._untold.found)
 
     def _enter(self, env: Env) -> None:
         """Set the algorithm's environment, unless it is this one already."""
@@ -143,6 +218,8 @@ class ContinualLearner:
         if self._env_seed is not None and self.algorithm.env is not None:
             self.algorithm.env.seed(self._env_seed)
             self._env_seed = None
+            if self._untold is not None:  # which would go on in the midst of an episode
+                self.algorithm.set_env(self.algorithm.env)
 
     def _switch(self) -> None:
         """Put back what the last task left behind."""
@@ -155,10 +232,13 @@ class ContinualLearner:
 
     def _callback(self, users: BaseCallback | None) -> BaseCallback | None:
         watching = [method for method in self.methods if overrides(method, "on_rollout_end")]
-        if not watching and not self._hooks.penalises:
-            return users
-        ours = RolloutCallback(watching, self._hooks.penalties)
-        return ours if users is None else CallbackList([ours, users])
+        ours: list[BaseCallback] = []
+        if watching or self._hooks.penalises:
+            ours.append(RolloutCallback(watching, self._hooks.penalties))
+        if self._untold is not None:
+            ours.append(UntoldCallback(self._untold))
+        every = ours if users is None else [*ours, users]
+        return CallbackList(every) if len(every) > 1 else next(iter(every), None)
 
     def _select(self, task: int | None) -> None:
         for method in self._selective:
@@ -176,7 +256,8 @@ class ContinualLearner:
             observations: Shape (n, *observation), as the algorithm is fed.
             deterministic: Greedily, or as in training (then drawing from torch's global generator).
             task: The task at hand, or that of each observation, shape (n,); None if nobody knows. Only
-                methods with parts of their own for each task look at it.
+                methods with parts of their own for each task look at it. Ignored with `boundaries`: the
+                learner numbers tasks by itself.
 
         Returns:
             Actions, shape (n, *action), inside the action space.
@@ -190,7 +271,7 @@ class ContinualLearner:
             )
         if not self._selective:
             return self._act(observations, deterministic)
-        tasks = np.full(len(observations), -1 if task is None else task)
+        tasks = np.full(len(observations), -1 if task is None or self._untold is not None else task)
         tasks[~np.isin(tasks, [*self.tasks, -1 if self._learning is None else self._learning])] = -1
         actions: NDArray[Any] | None = None
         try:
@@ -232,13 +313,17 @@ class ContinualLearner:
             for group in optimizer.param_groups
             for p in group["params"]
         }
-        return sum((method.cost() for method in self.methods), Cost(parameters=sum(trained.values())))
+        held = Cost(bytes=0 if self._untold is None else self._untold.bytes, parameters=sum(trained.values()))
+        return sum((method.cost() for method in self.methods), held)
 
     def save(self, folder: str | Path) -> None:
-        """Write a checkpoint: call it between two tasks.
+        """Write a checkpoint: call it between two tasks, or, with `boundaries`, between two calls.
 
         It holds networks, optimisers, methods and counters; no environment, no rollout, no global generator
         (see `reseed`), and no statistics of a `VecNormalize`, which has a `save` of its own.
+
+        With `boundaries` it holds the task at hand as well: what was gathered of it, the ring, and the
+        off-policy buffer.
 
         Args:
             folder: Where to; an older checkpoint there is replaced in one step.
@@ -246,7 +331,8 @@ class ContinualLearner:
         Raises:
             ValueError: if the folder holds something else, or an off-policy buffer would have to be kept.
         """
-        if isinstance(self.algorithm, OffPolicyAlgorithm) and not self.reset_buffer:
+        told = self._untold is None
+        if told and isinstance(self.algorithm, OffPolicyAlgorithm) and not self.reset_buffer:
             raise ValueError("reset_buffer is False; expected True, as a checkpoint holds no replay buffer.")
         snapshot.write(
             Path(folder),
@@ -259,6 +345,8 @@ class ContinualLearner:
                 "reset_optimizer": self.reset_optimizer,
                 "reset_buffer": self.reset_buffer,
             },
+            boundaries=None if self._untold is None else self._untold.boundaries,
+            untold=None if self._untold is None else self._untold.state_dict(),
         )
 
     @classmethod
@@ -269,6 +357,7 @@ class ContinualLearner:
         *,
         algorithm: BaseAlgorithm | None = None,
         methods: Sequence[Method] | None = None,
+        boundaries: Boundaries | None = None,
     ) -> Self:
         """Read a learner from a checkpoint.
 
@@ -279,13 +368,18 @@ class ContinualLearner:
                 allow.
             methods: Built like those that were saved; None: built from the checkpoint, if all are this
                 package's.
+            boundaries: Built like those that were saved; None: built from the checkpoint.
 
         Raises:
             CheckpointError: if a file is damaged, or the checkpoint doesn't fit what was given.
         """
         _, index = checkpoint.read(Path(folder))
         with snapshot.refusals(Path(folder)):
-            learner = cls(*snapshot.read_parts(index, env, algorithm, methods), **index["switch"])
+            learner = cls(
+                *snapshot.read_parts(index, env, algorithm, methods),
+                boundaries=boundaries or snapshot.read_boundaries(index),
+                **index["switch"],
+            )
         learner._enter(env)
         return learner.restore(folder)
 
@@ -295,7 +389,13 @@ class ContinualLearner:
         Raises:
             CheckpointError: if a file is damaged, or was made by a different learner.
         """
-        self.tasks, self.steps = snapshot.restore(Path(folder), self.algorithm, self.methods)
-        self._learning = self.tasks[-1] if self.tasks else None
+        folder, untold = Path(folder), self._untold
+        policy = None if untold is None else untold.boundaries
+        self.tasks, self.steps, state = snapshot.restore(folder, self.algorithm, self.methods, policy)
+        if untold is not None:
+            with snapshot.refusals(folder, RuntimeError):
+                untold.load_state_dict(state)
+        latest = self.tasks[-1] if self.tasks else None
+        self._learning = latest if untold is None else untold.task
         self._select(self._learning)
         return self

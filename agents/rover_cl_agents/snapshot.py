@@ -11,7 +11,8 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from rover_cl_agents import checkpoint, recipe
-from rover_cl_agents.checkpoint import CheckpointError, Tensors
+from rover_cl_agents.boundaries import BOUNDARIES, Boundaries
+from rover_cl_agents.checkpoint import CheckpointError, Tensors, under
 from rover_cl_agents.methods import METHODS, Method
 from rover_cl_agents.methods.method import State
 from rover_cl_agents.task_switch import all_optimizers
@@ -29,6 +30,8 @@ def write(
     tasks: Sequence[int],
     steps: int,
     switch: Mapping[str, bool],
+    boundaries: Boundaries | None = None,
+    untold: State | None = None,
 ) -> None:
     """Write a learner's state.
 
@@ -39,6 +42,8 @@ def write(
         tasks: Those learned, in order.
         steps: Environment steps over all tasks.
         switch: What the learner puts back at a task switch, by the names of its arguments.
+        boundaries: Where tasks end, if nobody tells.
+        untold: State of the task at hand then.
 
     Raises:
         ValueError: if the folder holds something else.
@@ -60,7 +65,16 @@ def write(
             for method, state in zip(methods, states, strict=True)
         ],
     }
-    checkpoint.write(folder.absolute(), _tensors(algorithm, states), values)
+    tensors = _tensors(algorithm, states)
+    if boundaries is not None:
+        state = untold or {}
+        tensors["untold"] = {n: v for n, v in state.items() if isinstance(v, torch.Tensor)}
+        values["boundaries"] = {
+            "name": boundaries.name,
+            "settings": boundaries.describe(),
+            "scalars": {n: v for n, v in state.items() if not isinstance(v, torch.Tensor)},
+        }
+    checkpoint.write(folder.absolute(), tensors, values)
 
 
 def read_parts(
@@ -87,27 +101,48 @@ def read_parts(
     return algorithm, methods
 
 
-def restore(folder: Path, algorithm: BaseAlgorithm, methods: Sequence[Method]) -> tuple[list[int], int]:
+def read_boundaries(index: Mapping[str, Any]) -> Boundaries | None:
+    """Build the policy of boundaries that a checkpoint's index names; None if boundaries were told.
+
+    Raises:
+        ValueError: if it isn't this package's; see also `refusals`.
+    """
+    entry = index.get("boundaries")
+    if entry is None:
+        return None
+    if entry["name"] not in BOUNDARIES:
+        raise ValueError(
+            f"boundaries {entry['name']!r} aren't this package's; build them yourself and give them in "
+            "boundaries=."
+        )
+    config, policy = BOUNDARIES[entry["name"]]
+    return policy(config(**entry["settings"]))
+
+
+def restore(
+    folder: Path, algorithm: BaseAlgorithm, methods: Sequence[Method], boundaries: Boundaries | None = None
+) -> tuple[list[int], int, State]:
     """Put a checkpoint's state into `algorithm` and `methods`, built like those that were saved.
 
     Returns:
-        The tasks learned, in order, and the environment steps over all of them.
+        The tasks learned, in order, the environment steps over all of them, and the state of the task at hand
+        if nobody told the boundaries, else empty.
 
     Raises:
         CheckpointError: if a file is damaged, or was made by a different learner.
     """
     tensors, index = checkpoint.read(folder)
     with refusals(folder, RuntimeError):
-        _check(index, algorithm, methods, folder / checkpoint.INDEX)
+        _check(index, algorithm, methods, boundaries, folder / checkpoint.INDEX)
         states: list[State] = [
-            {**_under(tensors["methods"], str(position)), **entry["scalars"]}
+            {**under(tensors["methods"], str(position)), **entry["scalars"]}
             for position, entry in enumerate(index["methods"])
         ]
         for method, state in zip(methods, states, strict=True):
             method.reshape(state)
-        checkpoint.copy_into(_policy_tensors(algorithm), tensors["policy"], folder / "policy.safetensors")
+        checkpoint.copy_into(policy_tensors(algorithm), tensors["policy"], folder / "policy.safetensors")
         for role, optimizer in all_optimizers(algorithm).items():
-            own = _under(tensors["optimizers"], role)
+            own = under(tensors["optimizers"], role)
             checkpoint.unpack_optimizer(optimizer, own, folder / "optimizers.safetensors")
         for method, state in zip(methods, states, strict=True):
             method.load_state_dict(state)
@@ -115,7 +150,8 @@ def restore(folder: Path, algorithm: BaseAlgorithm, methods: Sequence[Method]) -
             if name in COUNTERS and hasattr(algorithm, name):
                 setattr(algorithm, name, value)
         tasks, steps = [int(task) for task in index["tasks"]], int(index["steps"])
-    return tasks, steps
+        scalars = {} if boundaries is None else index["boundaries"]["scalars"]
+    return tasks, steps, {**tensors.get("untold", {}), **scalars}
 
 
 @contextmanager
@@ -139,12 +175,19 @@ def refusals(folder: Path, *more: type[Exception]) -> Iterator[None]:
         raise CheckpointError(f"{folder / checkpoint.INDEX}: {' '.join(text.split())}") from error
 
 
-def _check(index: Mapping[str, Any], algorithm: BaseAlgorithm, methods: Sequence[Method], path: Path) -> None:
+def _check(
+    index: Mapping[str, Any],
+    algorithm: BaseAlgorithm,
+    methods: Sequence[Method],
+    boundaries: Boundaries | None,
+    path: Path,
+) -> None:
     """Compare a checkpoint's index with the learner it is to be put into."""
     pairs: list[tuple[str, Any, Any]] = [
         ("algorithm", index["algorithm"]["algorithm"], type(algorithm).__name__),
         *((name, index["spaces"][name], mine) for name, mine in _spaces(algorithm).items()),
         ("methods", [entry["name"] for entry in index["methods"]], [m.name for m in methods]),
+        ("boundaries", _names(index.get("boundaries")), _names(_described(boundaries))),
     ]
     for what, saved, mine in pairs:
         if saved != mine:
@@ -159,10 +202,18 @@ def _check(index: Mapping[str, Any], algorithm: BaseAlgorithm, methods: Sequence
             )
 
 
+def _described(boundaries: Boundaries | None) -> dict[str, Any] | None:
+    return None if boundaries is None else {"name": boundaries.name, "settings": boundaries.describe()}
+
+
+def _names(entry: Mapping[str, Any] | None) -> str:
+    return "told" if entry is None else f"{entry['name']} with {entry['settings']}"
+
+
 def _tensors(algorithm: BaseAlgorithm, states: Sequence[State]) -> dict[str, Tensors]:
     """Name all tensors of a learner, by file."""
     return {
-        "policy": _policy_tensors(algorithm),
+        "policy": policy_tensors(algorithm),
         "optimizers": {
             f"{role}.{name}": tensor
             for role, optimizer in all_optimizers(algorithm).items()
@@ -177,7 +228,7 @@ def _tensors(algorithm: BaseAlgorithm, states: Sequence[State]) -> dict[str, Ten
     }
 
 
-def _policy_tensors(algorithm: BaseAlgorithm) -> Tensors:
+def policy_tensors(algorithm: BaseAlgorithm) -> Tensors:
     """Give the networks' tensors and SAC's entropy coefficient, themselves and not copies."""
     tensors = dict(algorithm.policy.state_dict())
     log_ent_coef = getattr(algorithm, "log_ent_coef", None)
@@ -188,12 +239,6 @@ def _policy_tensors(algorithm: BaseAlgorithm) -> Tensors:
 
 def _spaces(algorithm: BaseAlgorithm) -> dict[str, str]:
     return {name: repr(getattr(algorithm, name)) for name in ("observation_space", "action_space")}
-
-
-def _under(tensors: Tensors, prefix: str) -> Tensors:
-    """Pick the tensors named `<prefix>.<name>`, by name."""
-    start = f"{prefix}."
-    return {name[len(start) :]: tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
 def _build_method(name: str, settings: Mapping[str, Any]) -> Method:

@@ -6,7 +6,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
-from rover_cl_agents.experience import RecentStates
+from rover_cl_agents.experience import RecentStates, State
 from rover_cl_agents.outputs import to_tensor
 
 
@@ -38,6 +38,15 @@ class VisitedStates:
         """Look at the rollout that has just ended."""
         self._recent.note_rollout()
         self._states = None  # read again when asked: off-policy, most steps of a warm-up aren't
+
+    def state_dict(self) -> State:
+        """Give the latest states, without copying them."""
+        return self._recent.state_dict()
+
+    def load_state_dict(self, state: State) -> None:
+        """Take back what `state_dict` gave."""
+        self._recent.load_state_dict(state)
+        self._states = None
 
     def draw(self) -> Tensor | None:
         """Draw `batch` of the states uniformly with replacement, all if there are no more; None before any.

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from rover_cl_agents import ContinualLearner, RecurrentPPOConfig, Replay
+from rover_cl_agents import ContinualLearner, Periodic, RecurrentPPOConfig, Replay
 from rover_cl_agents.methods import METHODS
 from rover_cl_agents.outputs import read, to_tensor
 from rover_cl_agents.recurrent import recurrent_ppo
@@ -104,3 +104,8 @@ def test_its_own_setting_is_checked() -> None:
         RecurrentPPOConfig(lstm=0)
     with pytest.raises(ValueError, match="gamma is 2"):
         RecurrentPPOConfig(gamma=2)
+
+
+def test_boundaries_that_nobody_tells_are_refused(cue: Any) -> None:
+    with pytest.raises(ValueError, match="LSTM of RecurrentPPO remembers; expected boundaries None"):
+        ContinualLearner(TINY.build(as_vec_env(cue(8)), 0), [], boundaries=Periodic())

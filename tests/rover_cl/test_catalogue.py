@@ -6,7 +6,7 @@ from rover_cl.catalogue import ALGORITHMS, find_stream, parse_algorithm, parse_m
 from rover_cl.configuration import checked_config
 from rover_cl.options import build_config, split_list, split_spec
 from rover_cl.remedies import METHODS
-from rover_cl_agents import EWC, ContextConfig, Replay
+from rover_cl_agents import EWC, ContextConfig, Detected, Periodic, Replay
 from rover_cl_envs.streams import lookalike
 
 STREAM = lookalike()
@@ -34,6 +34,22 @@ def test_context_composes_though_it_is_no_method() -> None:
     assert parse_method("context").protocol == "sequential"
 
 
+def test_a_method_may_find_the_boundaries_by_itself() -> None:
+    spec = parse_method("replay:weight=0.1+ewc@detected:ring=4,novelty=false")
+    assert [method.name for method in spec.build()] == ["replay", "ewc"]
+    found = spec.build_boundaries()
+    assert isinstance(found, Detected) and (found.config.ring, found.config.novelty) == (4, False)
+    assert isinstance(parse_method("finetune@periodic").build_boundaries(), Periodic)
+    assert parse_method("replay").build_boundaries() is None
+    with pytest.raises(ValueError, match=r"unknown option of @detected 'rings'.*ring"):
+        parse_method("replay@detected:rings=4").build_boundaries()
+    assert split_list("finetune,replay@detected:ring=4,delta=1,ewc@periodic") == [
+        "finetune",
+        "replay@detected:ring=4,delta=1",
+        "ewc@periodic",
+    ]
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
@@ -44,6 +60,13 @@ def test_context_composes_though_it_is_no_method() -> None:
         ("replay+", "empty part"),
         ("replay:weight", "name=value"),
         ("replay:weight=1,weight=2", "given twice"),
+        ("replay@detect", "unknown boundaries 'detect'.*detected"),
+        ("replay@", "empty part"),
+        ("replay@periodic+ewc", "expected one of periodic, detected"),
+        ("scratch@detected", "scratch has no boundaries to find"),
+        ("frozen@periodic", "frozen has no boundaries to find"),
+        ("joint@periodic", "joint has no boundaries to find"),
+        ("random@periodic", "random has no boundaries to find"),
     ],
 )
 def test_a_bad_method_is_refused_when_it_is_read(spec: str, message: str) -> None:

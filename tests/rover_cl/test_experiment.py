@@ -1,5 +1,6 @@
 """Micro runs: what is learned does not matter here, only that every number is where it belongs."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,15 @@ class _Killed(Exception):
     pass
 
 
+DETECTED = "replay:capacity=32@detected:rollout_steps=64,minimum=2,threshold=1,delta=0.1"
+
+
 @pytest.mark.parametrize(
     ("method", "algorithm"),
     [
         ("replay:capacity=32+ewc:samples=32", "ppo"),
         ("scratch", "ppo"),
+        (DETECTED, "ppo"),
         ("ewc:samples=32+context:steps=2", "ppo"),
         ("replay:capacity=32+context:kind=attention,steps=3,width=8", "ppo"),
         ("l2", "recurrent-ppo"),
@@ -75,6 +80,17 @@ def test_a_run_killed_between_and_within_segments_ends_as_if_never_stopped(
     run(config, tmp_path / "stopped")
     whole, stopped = (tmp_path / name / "scores.npz" for name in ("whole", "stopped"))
     assert whole.read_bytes() == stopped.read_bytes()
+
+
+def test_boundaries_that_nobody_tells_are_part_of_a_run(tmp_path: Path) -> None:
+    finished = run(micro(method="finetune@periodic:rollouts=5,rollout_steps=64"), tmp_path)
+    assert finished.scores.steps.tolist() == [0, 128, 256, 384, 512, 640, 768]
+    assert [cost.env_steps for cost in finished.costs] == [256, 256, 256]
+    index = json.loads((tmp_path / "checkpoint" / "segment-02" / "learner.json").read_text())
+    assert index["tasks"] == [0, 1]  # of 12 rollouts, not the stream's three tasks
+    described = micro(method="replay@detected:ring=3").describe()
+    assert described["boundaries"]["detected"]["ring"] == 3
+    assert "boundaries" not in micro(method="replay").describe()
 
 
 def test_joint_training_is_one_stretch_examined_where_segments_would_end(tmp_path: Path) -> None:

@@ -114,6 +114,10 @@ class CLEAR(Method):
         """Note the task's number, for evictions that balance tasks."""
         self._task = task
 
+    def resume(self, task: int, state: State) -> None:
+        """Note the task's number; the memory knows no tasks."""
+        self._task = task
+
     def on_rollout_end(self) -> None:
         """Store some of the rollout, cut into trajectories, with the policy's answers."""
         if not self._on:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from numpy.typing import NDArray
@@ -104,6 +104,14 @@ class DER(Method):
     def on_task_start(self, task: int) -> None:
         """Note the task's number, for evictions that balance tasks."""
         self._task, self._steps = task, 0
+
+    def pause(self) -> State:
+        """Give how much of the task was looked at."""
+        return {"steps": self._steps}
+
+    def resume(self, task: int, state: State) -> None:
+        """Note the task's number; the memory knows no tasks."""
+        self._task, self._steps = task, int(cast(int, state["steps"]))
 
     def on_rollout_end(self) -> None:
         """Store some of the states just met with the policy's outputs."""

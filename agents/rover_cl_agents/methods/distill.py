@@ -119,6 +119,15 @@ class Distill(Method):
         self._recent.clear()
         self._visited.clear()
 
+    def pause(self) -> State:
+        """Give the latest states, of the kind that the method looks at."""
+        return (self._recent if self.config.states == "stored" else self._visited).state_dict()
+
+    def resume(self, task: int, state: State) -> None:
+        """Watch on."""
+        self._task = task
+        (self._recent if self.config.states == "stored" else self._visited).load_state_dict(state)
+
     def on_rollout_end(self) -> None:
         """Watch the states that the policy meets."""
         if not self.config.weight:

@@ -65,6 +65,9 @@ class Freeze(Method):
             self._freeze()
         self._begun = True
 
+    def resume(self, task: int, state: State) -> None:
+        """Freeze nothing: no task begins."""
+
     def _freeze(self) -> None:
         if self.frozen or not self.config.layers:
             return

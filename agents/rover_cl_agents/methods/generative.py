@@ -119,6 +119,15 @@ class Generative(Method):
         self._task = task
         self._recent.clear()
 
+    def pause(self) -> State:
+        """Give the latest states."""
+        return self._recent.state_dict()
+
+    def resume(self, task: int, state: State) -> None:
+        """Watch on."""
+        self._task = task
+        self._recent.load_state_dict(state)
+
     def on_rollout_end(self) -> None:
         """Watch the states that the policy meets, and remember how it was before it learned anything."""
         if not self.config.weight:

@@ -100,6 +100,15 @@ class GPM(Method):
                 "layers must stay as they are."
             )
 
+    def pause(self) -> State:
+        """Give the latest states."""
+        return self._recent.state_dict()
+
+    def resume(self, task: int, state: State) -> None:
+        """Watch on."""
+        self._recent.load_state_dict(state)
+        self._find_layers()
+
     def on_rollout_end(self) -> None:
         """Watch the states that the policy meets."""
         if self.config.threshold:

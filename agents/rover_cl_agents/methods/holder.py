@@ -92,6 +92,10 @@ class WeightHolder(Method):
         """Look the network's parameters up anew."""
         self.quadratics.refresh()
 
+    def resume(self, task: int, state: State) -> None:
+        """Look the network's parameters up anew."""
+        self.quadratics.refresh()
+
     def penalty(self) -> Tensor:
         """Give the penalty at the present weights, a scalar with its graph."""
         return self.quadratics.penalty()
@@ -149,6 +153,16 @@ class MeasuredHolder(WeightHolder):
         super().on_task_start(task)
         self._task = task
         self._recent.clear()
+
+    def pause(self) -> State:
+        """Give the latest states."""
+        return self._recent.state_dict()
+
+    def resume(self, task: int, state: State) -> None:
+        """Watch on."""
+        super().resume(task, state)
+        self._task = task
+        self._recent.load_state_dict(state)
 
     def on_rollout_end(self) -> None:
         """Watch the states that the policy meets."""

@@ -35,6 +35,10 @@ class Method:
     optimiser step, `auxiliary_loss`, `auxiliary_gradient` and `adjust_update`; at last `on_task_end`.
     `select` comes before every prediction.
 
+    Where nobody tells the boundaries (`boundaries.Boundaries`), a task may be interrupted by a checkpoint, or
+    be found to have ended some rollouts ago: `pause` gives what was gathered of it, and `resume` goes on from
+    there. `bind` and `state_dict` know nothing of that.
+
     A role names an optimiser: `"policy"` (PPO, A2C, DQN), or `"actor"` and `"critic"` (SAC, TD3).
 
     A method must draw random numbers from generators of its own: a draw from torch's global generator would
@@ -83,7 +87,24 @@ class Method:
         """Look at the experience just gathered, before the algorithm trains on it."""
 
     def on_task_end(self) -> None:
-        """Consolidate the task just learned; the algorithm still holds its last experience."""
+        """Consolidate the task just learned.
+
+        The algorithm still holds its last experience if the boundary was told; otherwise rely on what
+        `on_rollout_end` saw.
+        """
+
+    def pause(self) -> State:
+        """Give what was gathered of the task at hand, beside `state_dict`; it must not change afterwards."""
+        return {}
+
+    def resume(self, task: int, state: State) -> None:
+        """Go on with `task` where `pause` gave `state`, instead of `on_task_start`.
+
+        Args:
+            task: The task at hand.
+            state: As `pause` gave it: of another process after a checkpoint, or of an earlier rollout.
+        """
+        self.on_task_start(task)
 
     def select(self, task: int | None) -> None:
         """Turn the networks to `task` before they act: its head, column or mask.

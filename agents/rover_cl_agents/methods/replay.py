@@ -127,6 +127,15 @@ class Replay(Method):
         self._task = task
         self._recent.clear()
 
+    def pause(self) -> State:
+        """Give the latest states."""
+        return self._recent.state_dict()
+
+    def resume(self, task: int, state: State) -> None:
+        """Watch on."""
+        self._task = task
+        self._recent.load_state_dict(state)
+
     def on_rollout_end(self) -> None:
         """Watch the states that the policy meets."""
         if self.config.weight:

@@ -116,6 +116,14 @@ class SDFT(Method):
         """Begin to watch a task."""
         self._visited.clear()
 
+    def pause(self) -> State:
+        """Give the latest states."""
+        return self._visited.state_dict()
+
+    def resume(self, task: int, state: State) -> None:
+        """Watch on."""
+        self._visited.load_state_dict(state)
+
     def on_rollout_end(self) -> None:
         """Watch the states that the policy meets."""
         if self.config.weight:

@@ -76,6 +76,9 @@ class ShrinkPerturb(Method):
         if self.config.variant == "switch" and self._learned:
             self._mix()
 
+    def resume(self, task: int, state: State) -> None:
+        """Mix nothing: no task begins."""
+
     @torch.no_grad()
     def _mix(self) -> None:
         """Mix fresh weights into the networks, and the same ones into their targets."""

@@ -13,7 +13,7 @@ from torch.nn import Parameter
 
 from rover_cl_agents.fisher import normalised
 from rover_cl_agents.methods.holder import HolderConfig, WeightHolder, acting_parameters, check_cap, chosen
-from rover_cl_agents.methods.method import Cost
+from rover_cl_agents.methods.method import Cost, State
 from rover_cl_agents.quadratic import Tensors
 
 
@@ -35,6 +35,10 @@ class SIConfig(HolderConfig):
         if not 0.0 < self.damping < float("inf"):
             raise ValueError(f"damping is {self.damping}; expected a finite number > 0.")
         check_cap(self.cap_quantile)
+
+
+HELD = ("start", "last", "gradients", "omega")
+"""What a path keeps of each parameter."""
 
 
 class Path:
@@ -80,6 +84,28 @@ class Path:
             name: omega.clamp_min(0.0) / (shift.square() + damping)
             for (name, omega), shift in zip(self.omega.items(), shifts, strict=True)
         }
+
+    def state_dict(self) -> State:
+        """Give copies of all that is held."""
+        held = {name: getattr(self, f"_{name}") for name in HELD}
+        return {
+            f"{kind}.{name}": tensor.clone()
+            for kind, tensors in held.items()
+            for name, tensor in zip(self._names, tensors, strict=True)
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Take back what `state_dict` gave.
+
+        Raises:
+            ValueError: if a tensor is missing.
+        """
+        for kind in HELD:
+            for name, tensor in zip(self._names, getattr(self, f"_{kind}"), strict=True):
+                value = state.get(f"{kind}.{name}")
+                if not isinstance(value, Tensor):
+                    raise ValueError(f"the path of SI lacks {kind}.{name}.")
+                tensor.copy_(value)
 
     @property
     def bytes(self) -> int:
@@ -128,6 +154,17 @@ class SI(WeightHolder):
         """Begin a new path; it starts at the first step, where all methods have put their layers in place."""
         super().on_task_start(task)
         self.path = None
+
+    def pause(self) -> State:
+        """Give the path so far."""
+        return {} if self.path is None else self.path.state_dict()
+
+    def resume(self, task: int, state: State) -> None:
+        """Take the path up where it was."""
+        super().resume(task, state)
+        self.path = Path(acting_parameters(self.algorithm.policy)) if state else None
+        if self.path is not None:
+            self.path.load_state_dict(state)
 
     def auxiliary_gradient(self, role: str) -> Mapping[Parameter, Tensor] | None:
         """Follow the path, and give the penalty's gradient for the acting network."""

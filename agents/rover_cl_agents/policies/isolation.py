@@ -110,6 +110,14 @@ class Isolation(Method):
         if self.visits > 1:
             rebuild_optimizers(self.algorithm)
 
+    def pause(self) -> State:
+        """Give the latest states."""
+        return self._recent.state_dict()
+
+    def resume(self, task: int, state: State) -> None:
+        """Watch on; the parts are as they were."""
+        self._recent.load_state_dict(state)
+
     def on_rollout_end(self) -> None:
         """Watch the observations."""
         if self.infers:
