@@ -91,14 +91,15 @@ class Memory:
         """Give `observations` as they will come back from the memory: ask for the answers on these."""
         return widened(narrowed(observations, self._precision))
 
-    def store(self, task: int, observations: Tensor, outputs: Outputs) -> None:
-        """Keep `observations` (n, *observation) and their `outputs`, in place of what was kept of this
-        task; then evict what is beyond the capacity.
+    def store(self, task: int, observations: Tensor, outputs: Outputs, **beside: Tensor) -> None:
+        """Keep `observations` (n, *observation), their `outputs` and what else is given of them, (n, ...), in
+        place of what was kept of this task; then evict what is beyond the capacity.
         """
         arriving = {
             "observations": narrowed(observations, self._precision).detach().clone(),
             "location": outputs.location.detach().clone(),
             "tasks": torch.full((len(observations),), task, dtype=torch.int64),
+            **{name: tensor.detach().clone() for name, tensor in beside.items()},
         }
         if outputs.log_scale is not None:
             arriving["log_scale"] = outputs.log_scale.detach().clone()
@@ -137,6 +138,10 @@ class Memory:
     def at(self, index: Tensor) -> tuple[Tensor, Outputs]:
         """Give the observations, as the policy is fed, and the answers of the states at `index`."""
         return widened(self._tensors["observations"].index_select(0, index)), self._outputs()[index]
+
+    def beside(self, name: str, index: Tensor) -> Tensor:
+        """Give what was stored under `name` beside the states at `index`."""
+        return self._tensors[name].index_select(0, index)
 
     def sample(self, batch: int) -> tuple[Tensor, Outputs]:
         """Draw states and give them; see `draw` and `at`."""

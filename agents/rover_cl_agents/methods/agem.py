@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from torch import Tensor
 
 from rover_cl_agents.experience import RecentStates
@@ -32,6 +33,9 @@ class AGEMConfig:
     """States kept of each task, >= 1."""
     batch_size: int = 1024
     """Stored states asked at each optimiser step, >= 1."""
+    reference: str = "answers"
+    """What mustn't rise: answers, the distance to the stored answers; or reward, the policy-gradient loss of
+    the old tasks' last transitions, as in the paper (PPO and A2C)."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.strength <= 2.0:
@@ -39,20 +43,25 @@ class AGEMConfig:
         for field in ("capacity", "batch_size"):
             if getattr(self, field) < 1:
                 raise ValueError(f"{field} is {getattr(self, field)}; expected at least 1.")
+        if self.reference not in ("answers", "reward"):
+            raise ValueError(f"reference is {self.reference!r}; expected answers or reward.")
 
 
 class AGEM(Method):
-    """Averaged gradient episodic memory, with the distance to the stored answers as its reference.
+    """Averaged gradient episodic memory.
 
     At the end of a task, `capacity` of its latest observations are drawn and the policy's outputs on them
     are stored once. From then on, before each optimiser step, the gradient r of the mean distance
     (`outputs.distance`) on a batch drawn from all tasks is taken; a step Δ with Δ · r > 0, which would raise
-    that distance, becomes Δ − strength (Δ · r / |r|²) r.
+    that distance, becomes Δ − strength (Δ · r / |r|²) r. Right after a task's end r is zero, and the first
+    step goes where it likes. A task visited again replaces what was kept of it.
 
-    Two departures from the paper. The reference is the distance, not the old tasks' reward: the rewards of
-    old data say nothing of the present policy. And the update is projected, not the gradient, as Adam would
-    put the harmful part back. Right after a task's end r is zero, and the first step goes where it likes.
-    A task visited again replaces what was kept of it.
+    With `reference="reward"` transitions of the task's last rollout are stored, and r is the gradient of
+    −min(ρ, 1) A log π(a | x), with their advantages A of then and ρ = π / π_then: the paper's reference, the
+    old tasks' own loss. It says little where the policy has moved on.
+
+    One departure from the paper: the update is projected, not the gradient, as Adam would put the harmful
+    part back.
 
     Args:
         config: The settings; or give them by name: `AGEM(capacity=5000)`.
@@ -68,38 +77,82 @@ class AGEM(Method):
         self.config = AGEMConfig(**settings) if config is None else config
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
-        """Take the algorithm and a seed; nothing is stored yet."""
+        """Take the algorithm and a seed; nothing is stored yet.
+
+        Raises:
+            ValueError: if the reference is the reward, and the algorithm isn't PPO or A2C.
+        """
         super().bind(algorithm, seed)
+        if self._rewarded and not isinstance(algorithm, OnPolicyAlgorithm):
+            raise ValueError(
+                f"reference is 'reward' with {type(algorithm).__name__}; expected 'answers': only PPO and A2C "
+                "have advantages to store."
+            )
         self.memory = Memory(seed)
+        self._transitions: dict[
+            str, Tensor
+        ] = {}  # some of the last rollout's, if the reference is the reward
         self._generator = torch.Generator().manual_seed(seed)
         self._recent = RecentStates(algorithm, POOL * self.config.capacity)
         self._role = actor_role(algorithm.policy)
         self._task = 0
         self._reference: Tensor | None = None  # from the door before a step to the door after it
 
+    @property
+    def _rewarded(self) -> bool:
+        return self.config.reference == "reward"
+
     def on_task_start(self, task: int) -> None:
         """Begin to watch a task."""
         self._task = task
         self._recent.clear()
-        self._reference = None
+        self._transitions, self._reference = {}, None
 
     def pause(self) -> State:
-        """Give the latest states."""
-        return self._recent.state_dict()
+        """Give the latest states, or transitions."""
+        return dict(self._transitions) if self._rewarded else self._recent.state_dict()
 
     def resume(self, task: int, state: State) -> None:
         """Watch on."""
         self._task = task
         self._reference = None
-        self._recent.load_state_dict(state)
+        if self._rewarded:
+            self._transitions = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+        else:
+            self._recent.load_state_dict(state)
 
     def on_rollout_end(self) -> None:
         """Watch the states that the policy meets."""
-        if self.config.strength:
+        if self.config.strength and self._rewarded:
+            self._transitions = self._some_of_the_rollout()
+        elif self.config.strength:
             self._recent.note_rollout()
+
+    def _some_of_the_rollout(self) -> dict[str, Tensor]:
+        """Draw `capacity` transitions of the rollout just gathered; advantages have unit variance."""
+        assert isinstance(self.algorithm, OnPolicyAlgorithm), "bind has seen to it"
+        buffer, policy = self.algorithm.rollout_buffer, self.algorithm.policy
+        advantages = (buffer.advantages - buffer.advantages.mean()) / (buffer.advantages.std() + 1e-8)
+        count = advantages.size
+        order = torch.randperm(count, generator=self._generator)[: self.config.capacity].numpy()
+        columns = {
+            "observations": buffer.observations,
+            "actions": buffer.actions,
+            "advantages": advantages,
+            "log_probs": buffer.log_probs,
+        }
+        flat = {name: values.reshape(count, *values.shape[2:])[order] for name, values in columns.items()}
+        return {name: to_tensor(policy, values) for name, values in flat.items()}
 
     def on_task_end(self) -> None:
         """Store a sample of the task's states with the policy's answers."""
+        if self._transitions:
+            rows, self._transitions = dict(self._transitions), {}
+            states = rows.pop("observations")
+            self.algorithm.policy.set_training_mode(False)
+            with torch.no_grad():
+                self.memory.store(self._task, states, read(self.algorithm.policy, states), **rows)
+            return
         observations = self._recent.observations()
         if not self.config.strength or not len(observations):
             return
@@ -117,18 +170,34 @@ class AGEM(Method):
             self._reference = self.reference_gradient()
 
     def reference_gradient(self) -> Tensor:
-        """Differentiate the mean distance on a batch from memory.
+        """Differentiate what mustn't rise, on a batch from memory.
 
         Returns:
-            By all parameters of the acting network's optimiser, flat, in its order, shape (n,); 0 where the
-            distance doesn't depend on them.
+            By all parameters of the acting network's optimiser, flat, in its order, shape (n,); 0 where it
+            doesn't depend on them.
         """
         parameters = trained_parameters(optimizers(self.algorithm)[self._role])
-        observations, cached = self.memory.sample(self.config.batch_size)
         with torch.enable_grad():
-            moved = distance(read(self.algorithm.policy, observations), cached)
-        found = torch.autograd.grad(moved, parameters, allow_unused=True, materialize_grads=True)
+            loss = self._old_loss() if self._rewarded else self._distance()
+        found = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
         return torch.cat([gradient.flatten() for gradient in found])
+
+    def _distance(self) -> Tensor:
+        """Give the mean distance to the stored answers."""
+        observations, cached = self.memory.sample(self.config.batch_size)
+        return distance(read(self.algorithm.policy, observations), cached)
+
+    def _old_loss(self) -> Tensor:
+        """Give the policy-gradient loss of stored transitions."""
+        index = self.memory.draw(self.config.batch_size)
+        states, cached = self.memory.at(index)
+        actions = self.memory.beside("actions", index)
+        if cached.log_scale is None:  # a categorical policy takes plain numbers
+            actions = actions.flatten()
+        policy: Any = self.algorithm.policy
+        _, log_probs, _ = policy.evaluate_actions(states, actions)
+        ratios = torch.exp(log_probs.detach() - self.memory.beside("log_probs", index)).clamp_max(1.0)
+        return -(ratios * self.memory.beside("advantages", index) * log_probs).mean()
 
     def adjust_update(self, role: str, delta: Tensor) -> Tensor:
         """Project the acting network's step, if it would raise the distance."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rover_cl_agents import ContinualLearner, PPOConfig
+from rover_cl_agents import ContinualLearner, DQNConfig, PPOConfig
 from rover_cl_agents.methods.agem import AGEM, AGEMConfig, turned_aside
 from rover_cl_agents.outputs import distance, read
 from rover_cl_agents.step_hooks import trained_parameters
@@ -113,6 +113,35 @@ def test_no_reference_before_the_second_task_and_zero_right_after_the_snapshot(b
     fresh.auxiliary_gradient("policy")
     step = torch.ones(5)
     assert fresh.adjust_update("policy", step) is step
+
+
+@pytest.mark.parametrize("discrete", [False, True])
+def test_the_paper_s_reference_is_the_policy_gradient_of_old_transitions(bandit: Any, discrete: bool) -> None:
+    agem = AGEM(reference="reward", capacity=200, batch_size=200)
+    learner = ContinualLearner(SMALL.build(bandit(0, 8, discrete=discrete), 0), [agem])
+    learner.learn_task(bandit(0, 8, discrete=discrete), total_timesteps=256)
+    assert torch.bincount(agem.memory.tasks).tolist() == [128]  # the last rollout has no more
+    everything, policy = torch.arange(128), agem.algorithm.policy
+    advantages = agem.memory.beside("advantages", everything)
+    assert advantages.mean().item() == pytest.approx(0, abs=1e-6)
+    reference = agem.reference_gradient()
+    parameters = trained_parameters(policy.optimizer)
+    states, cached = agem.memory.at(everything)
+    actions = agem.memory.beside("actions", everything)
+    policy_any: Any = policy
+    _, log_probs, _ = policy_any.evaluate_actions(states, actions.flatten() if discrete else actions)
+    ratios = torch.exp(log_probs - agem.memory.beside("log_probs", everything)).detach()
+    loss = -(torch.minimum(ratios, torch.ones(128)) * advantages * log_probs).sum() / 128
+    found = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+    torch.testing.assert_close(reference, torch.cat([g.flatten() for g in found]))
+    assert reference.norm() > 1e-3
+
+
+def test_only_on_policy_algorithms_have_a_reward_to_keep(bandit: Any) -> None:
+    with pytest.raises(ValueError, match="reference is 'reward' with DQN; expected 'answers'"):
+        AGEM(reference="reward").bind(DQNConfig().build(bandit(0, 8, discrete=True), 0), 0)
+    with pytest.raises(ValueError, match="reference is 'loss'; expected answers or reward"):
+        AGEMConfig(reference="loss")
 
 
 def test_memory_is_capped_for_each_task_and_counted(bandit: Any) -> None:
