@@ -85,8 +85,8 @@ class AGEM(Method):
         super().bind(algorithm, seed)
         if self._rewarded and not isinstance(algorithm, OnPolicyAlgorithm):
             raise ValueError(
-                f"reference is 'reward' with {type(algorithm).__name__}; expected 'answers': only PPO and A2C "
-                "have advantages to store."
+                f"reference is 'reward' with {type(algorithm).__name__}; expected 'answers': only PPO and "
+                "A2C have advantages to store."
             )
         self.memory = Memory(seed)
         self._transitions: dict[
@@ -197,7 +197,8 @@ class AGEM(Method):
         policy: Any = self.algorithm.policy
         _, log_probs, _ = policy.evaluate_actions(states, actions)
         ratios = torch.exp(log_probs.detach() - self.memory.beside("log_probs", index)).clamp_max(1.0)
-        return -(ratios * self.memory.beside("advantages", index) * log_probs).mean()
+        loss: Tensor = -(ratios * self.memory.beside("advantages", index) * log_probs).mean()
+        return loss
 
     def adjust_update(self, role: str, delta: Tensor) -> Tensor:
         """Project the acting network's step, if it would raise the distance."""

@@ -126,7 +126,7 @@ def test_the_paper_s_reference_is_the_policy_gradient_of_old_transitions(bandit:
     assert advantages.mean().item() == pytest.approx(0, abs=1e-6)
     reference = agem.reference_gradient()
     parameters = trained_parameters(policy.optimizer)
-    states, cached = agem.memory.at(everything)
+    states, _ = agem.memory.at(everything)
     actions = agem.memory.beside("actions", everything)
     policy_any: Any = policy
     _, log_probs, _ = policy_any.evaluate_actions(states, actions.flatten() if discrete else actions)
