@@ -89,9 +89,7 @@ class AGEM(Method):
                 "A2C have advantages to store."
             )
         self.memory = Memory(seed)
-        self._transitions: dict[
-            str, Tensor
-        ] = {}  # some of the last rollout's, if the reference is the reward
+        self._transitions: dict[str, Tensor] = {}  # of the last rollout, for the reward
         self._generator = torch.Generator().manual_seed(seed)
         self._recent = RecentStates(algorithm, POOL * self.config.capacity)
         self._role = actor_role(algorithm.policy)
