@@ -56,6 +56,11 @@ METHODS: dict[str, MethodEntry] = {
     "replay": _remedy(
         "Replay", "answer stored states of old tasks as before", "stored states; one more batch an update"
     ),
+    "echo-replay": _remedy(
+        "EchoReplay",
+        "the same from 20 states a task, and answers at many made-up ones around them",
+        "32 kB a task; two more half batches an update",
+    ),
     "der": _remedy(
         "DER",
         "answer as when the state was met; needs no task boundary",

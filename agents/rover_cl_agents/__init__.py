@@ -33,6 +33,8 @@ from rover_cl_agents.methods import Cost as Cost
 from rover_cl_agents.methods import DERConfig as DERConfig
 from rover_cl_agents.methods import Distill as Distill
 from rover_cl_agents.methods import DistillConfig as DistillConfig
+from rover_cl_agents.methods import EchoReplay as EchoReplay
+from rover_cl_agents.methods import EchoReplayConfig as EchoReplayConfig
 from rover_cl_agents.methods import EWCConfig as EWCConfig
 from rover_cl_agents.methods import Freeze as Freeze
 from rover_cl_agents.methods import FreezeConfig as FreezeConfig

@@ -13,6 +13,8 @@ from rover_cl_agents.methods.der import DER as DER
 from rover_cl_agents.methods.der import DERConfig as DERConfig
 from rover_cl_agents.methods.distill import Distill as Distill
 from rover_cl_agents.methods.distill import DistillConfig as DistillConfig
+from rover_cl_agents.methods.echo_replay import EchoReplay as EchoReplay
+from rover_cl_agents.methods.echo_replay import EchoReplayConfig as EchoReplayConfig
 from rover_cl_agents.methods.ewc import EWC as EWC
 from rover_cl_agents.methods.ewc import EWCConfig as EWCConfig
 from rover_cl_agents.methods.freeze import Freeze as Freeze
@@ -62,6 +64,7 @@ from rover_cl_agents.methods.weight_decay import WeightDecayConfig as WeightDeca
 
 METHODS: dict[str, tuple[type, Callable[[Any], Method]]] = {
     Replay.name: (ReplayConfig, Replay),
+    EchoReplay.name: (EchoReplayConfig, EchoReplay),
     DER.name: (DERConfig, DER),
     CLEAR.name: (CLEARConfig, CLEAR),
     Distill.name: (DistillConfig, Distill),
