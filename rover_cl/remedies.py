@@ -58,7 +58,7 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "echo-replay": _remedy(
         "EchoReplay",
-        "the same from 20 states a task, and answers at many made-up ones around them",
+        "the same from 100 states a task, and answers at many made-up ones around them",
         "32 kB a task; two more half batches an update",
     ),
     "der": _remedy(

@@ -9,7 +9,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from rover_cl_agents.memory import Memory
+from rover_cl_agents.memory import Memory, narrowed, widened
 from rover_cl_agents.outputs import Outputs
 
 BLOCK = 256
@@ -34,6 +34,7 @@ class Echoes:
         seed: In [0, 2^63).
         count: Of a task's echoes, >= 0, rounded up to whole blocks.
         noise: >= 0, in standard deviations of the stored states.
+        precision: Of the answers, one of `memory.PRECISIONS`.
 
     Raises:
         ValueError: if `count` isn't 0 and the observations aren't floating-point numbers.
@@ -43,7 +44,14 @@ class Echoes:
     """
 
     def __init__(
-        self, memory: Memory, space: spaces.Space[object], seed: int, *, count: int, noise: float
+        self,
+        memory: Memory,
+        space: spaces.Space[object],
+        seed: int,
+        *,
+        count: int,
+        noise: float,
+        precision: str = "float32",
     ) -> None:
         if count and not (isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating)):
             raise ValueError(
@@ -53,6 +61,7 @@ class Echoes:
         self._seed = seed
         self._blocks = -(-count // BLOCK)
         self._noise = noise
+        self._precision = precision
         self._answers: dict[int, Tensor] = {}  # by task, (blocks · BLOCK, d)
         self._generator = torch.Generator().manual_seed(seed)
         self._bounds: tuple[Tensor, Tensor] | None = None
@@ -75,7 +84,7 @@ class Echoes:
             return
         with torch.no_grad():
             found = [answer(self._make(task, block)[0]).location for block in range(self._blocks)]
-        self._answers[task] = torch.cat(found).detach().clone()
+        self._answers[task] = narrowed(torch.cat(found), self._precision).detach().clone()
 
     def sample(self, count: int) -> tuple[Tensor, Outputs]:
         """Draw whole blocks with replacement, by a generator of its own: `count` echoes, rounded up.
@@ -97,7 +106,7 @@ class Echoes:
             task, block = tasks[number // self._blocks], number % self._blocks
             states, parents = self._make(task, block)
             observations.append(states)
-            locations.append(self._answers[task][block * BLOCK : (block + 1) * BLOCK])
+            locations.append(widened(self._answers[task][block * BLOCK : (block + 1) * BLOCK]))
             kind = parents.kind
             if parents.log_scale is not None:
                 scales.append(parents.log_scale)

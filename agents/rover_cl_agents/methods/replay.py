@@ -51,7 +51,7 @@ class ReplayConfig:
     kernel: str = "gradients"
     """What makes two states alike to `diversity`: gradients (the weights they depend on) or observations."""
     precision: str = "float32"
-    """Of the stored observations: float32 or float16."""
+    """Of the stored observations and of the answers at made-up states: float32 or float16."""
     echoes: int = 0
     """Answers kept of each task at made-up states between and around the stored ones, >= 0, in whole blocks
     of 256; they count half of the loss."""
@@ -114,7 +114,12 @@ class Replay(Method):
             seed, capacity=config.total, evicting=config.eviction, precision=config.precision
         )
         self.echoes = Echoes(
-            self.memory, algorithm.observation_space, seed, count=config.echoes, noise=config.noise
+            self.memory,
+            algorithm.observation_space,
+            seed,
+            count=config.echoes,
+            noise=config.noise,
+            precision=config.precision,
         )
         self._reservoir_generator = np.random.default_rng(seed)
         marked = config.insertion in insertion.MARKED
