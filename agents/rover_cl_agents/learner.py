@@ -12,17 +12,17 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from rover_cl_agents import checkpoint, snapshot, task_switch
+from rover_cl_agents import task_switch
 from rover_cl_agents.actor import Actor
-from rover_cl_agents.boundaries import Boundaries
-from rover_cl_agents.methods import Cost, Method
-from rover_cl_agents.methods.method import overrides
+from rover_cl_agents.boundaries.finders import Boundaries
+from rover_cl_agents.boundaries.untold import Untold, UntoldCallback
+from rover_cl_agents.checkpoints import checkpoint, snapshot
+from rover_cl_agents.method import Cost, Method, overrides
 from rover_cl_agents.outputs import act
 from rover_cl_agents.recurrent import acting_lstm
 from rover_cl_agents.rollout_callback import RolloutCallback
 from rover_cl_agents.step_hooks import StepHooks
 from rover_cl_agents.stream import Stream, stretches
-from rover_cl_agents.untold import Untold, UntoldCallback
 from rover_cl_agents.vec_env import Env, as_vec_env, holds
 
 

@@ -9,12 +9,13 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
-from rover_cl_agents.initial_weights import all_learned_weights, sizes
-from rover_cl_agents.methods.method import Cost, Method, State
-from rover_cl_agents.plasticity import unit_activity
+from rover_cl_agents.method import Cost, Method
+from rover_cl_agents.probes.plasticity import unit_activity
+from rover_cl_agents.state import State
 from rover_cl_agents.step_hooks import optimizers
-from rover_cl_agents.unit_reset import Edits, layer_sizes, replaceable_layers
-from rover_cl_agents.units import HiddenLayer, UnitWatch
+from rover_cl_agents.units.hidden_layers import HiddenLayer, UnitWatch
+from rover_cl_agents.units.initial_weights import all_learned_weights, sizes
+from rover_cl_agents.units.reset import Edits, layer_sizes, replaceable_layers
 
 
 @dataclass(frozen=True, kw_only=True)
