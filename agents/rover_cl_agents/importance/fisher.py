@@ -8,7 +8,8 @@ import torch
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor, nn
 
-from rover_cl_agents.outputs import Outputs, linear_layers, read
+from rover_cl_agents.importance.layer_trace import trace
+from rover_cl_agents.outputs import Outputs
 
 
 def score_vectors(outputs: Outputs) -> list[Tensor]:
@@ -107,32 +108,14 @@ def gradient_sizes(
     Raises:
         ValueError: if the acting network has a layer with parameters that isn't linear.
     """
-    layers = linear_layers(policy, observations)
-    inputs: dict[str, Tensor] = {}
-    results: dict[str, Tensor] = {}
-
-    def note(name: str, layer_inputs: tuple[Tensor, ...], result: Tensor) -> None:
-        inputs[name], results[name] = layer_inputs[0].detach(), result
-
-    handles = [
-        layer.register_forward_hook(lambda _m, i, o, name=name: note(name, i, o))
-        for name, layer in layers.items()
-    ]
-    try:
-        with torch.enable_grad():
-            outputs = read(policy, observations)
-    finally:
-        for handle in handles:
-            handle.remove()
+    traced = trace(policy, observations)
+    results = list(traced.results.values())
     found: dict[str, Tensor] = {}
     # DQN centres its values over actions before anything else sees them: `location` carries that graph.
-    for vector in directions(outputs):
-        gradients = torch.autograd.grad(
-            outputs.location, list(results.values()), vector, retain_graph=True, allow_unused=True
-        )
-        for name, gradient in zip(results, gradients, strict=True):
-            if gradient is not None:  # else a layer that only shapes the spread
-                _note_sizes(found, name, layers[name], size(gradient), size(inputs[name]))
+    for vector in directions(traced.outputs):
+        gradients = torch.autograd.grad(traced.outputs.location, results, vector, retain_graph=True)
+        for (name, layer), gradient in zip(traced.layers.items(), gradients, strict=True):
+            _note_sizes(found, name, layer, size(gradient), size(traced.inputs[name]))
     return found
 
 
