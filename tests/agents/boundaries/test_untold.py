@@ -25,6 +25,7 @@ from rover_cl_agents import (
     Replay,
 )
 from rover_cl_agents.checkpoints.checkpoint import CheckpointError
+from rover_cl_agents.method import overrides
 from rover_cl_agents.methods import METHODS
 from rover_cl_agents.vec_env import as_vec_env
 
@@ -36,9 +37,10 @@ ALGORITHMS: dict[str, tuple[Any, bool, dict[str, Any]]] = {
     "dqn": (DQN, True, OFF),
 }
 POLICIES: dict[str, Any] = {
-    "periodic": lambda: Periodic(rollouts=3, rollout_steps=64, horizon=4),
+    "periodic": lambda: Periodic(rollouts=2, rollout_steps=64, horizon=4),
     "detected": lambda: Detected(minimum=2, threshold=1.0, delta=0.1, ring=3, rollout_steps=64),
 }
+SHORT: dict[str, dict[str, Any]] = {"packnet": {"retrain_steps": 50}}
 
 
 def learner_of(name: str, algorithm: str, boundaries: str, bandit: Any, seed: int = 0) -> ContinualLearner:
@@ -47,7 +49,8 @@ def learner_of(name: str, algorithm: str, boundaries: str, bandit: Any, seed: in
     env = as_vec_env(bandit(0, 4, discrete=discrete))
     config, method = METHODS[name]
     model = build("MlpPolicy", env, seed=seed, device="cpu", policy_kwargs={"net_arch": [16, 16]}, **settings)
-    return ContinualLearner(model, [method(config())], boundaries=POLICIES[boundaries](), seed=seed)
+    remedy = method(config(**SHORT.get(name, {})))
+    return ContinualLearner(model, [remedy], boundaries=POLICIES[boundaries](), seed=seed)
 
 
 def tensors(learner: ContinualLearner) -> list[Tensor]:
@@ -58,48 +61,48 @@ def tensors(learner: ContinualLearner) -> list[Tensor]:
     return held
 
 
-CASES = [(name, "ppo") for name in METHODS]
-CASES += [(name, other) for name in ("replay", "si", "lora", "der") for other in ("sac", "dqn")]
+# A snapshot holds what `pause` gives: for methods that gather nothing of a task, detection adds no case.
+CASES = [(name, "ppo", "periodic") for name in METHODS]
+CASES += [
+    (n, "ppo", "detected") for n, (config, kind) in METHODS.items() if overrides(kind(config()), "pause")
+]
+CASES += [(name, other, "detected") for name in ("replay", "si", "lora", "der") for other in ("sac", "dqn")]
+STEPS = {"periodic": (128, 64, 192), "detected": (320, 320, 320)}
+"""In the first environment, in the second, and in the first again, from a checkpoint."""
 
 
-@pytest.mark.parametrize("boundaries", POLICIES)
-@pytest.mark.parametrize(("name", "algorithm"), CASES)
+@pytest.mark.parametrize(("name", "algorithm", "boundaries"), CASES)
 def test_a_method_goes_on_from_a_checkpoint_in_the_midst_of_a_task(
     name: str, algorithm: str, boundaries: str, bandit: Any, tmp_path: Path
 ) -> None:
     discrete = ALGORITHMS[algorithm][1]
     learner = learner_of(name, algorithm, boundaries, bandit)
-    for task in (0, 1):
-        learner.learn_task(as_vec_env(bandit(task, 4, discrete=discrete)), total_timesteps=320)
+    *before, after = STEPS[boundaries]
+    for task, steps in enumerate(before):
+        learner.learn_task(as_vec_env(bandit(task, 4, discrete=discrete)), total_timesteps=steps)
     learner.save(tmp_path / "c")
     other = learner_of(name, algorithm, boundaries, bandit, seed=1).restore(tmp_path / "c")
     assert (other.tasks, other.steps, other.found) == (learner.tasks, learner.steps, learner.found)
     for each in (learner, other):
         each.reseed(5)
-        each.learn_task(as_vec_env(bandit(0, 4, discrete=discrete)), total_timesteps=320)
+        each.learn_task(as_vec_env(bandit(0, 4, discrete=discrete)), total_timesteps=after)
     assert learner.tasks == other.tasks and len(learner.tasks) > 0
     assert learner.tasks == list(range(len(learner.tasks)))
     assert all(torch.equal(a, b) for a, b in zip(tensors(learner), tensors(other), strict=True))
     assert learner.cost() == other.cost()
     if boundaries == "periodic":
-        assert len(learner.tasks) == 4  # of 15 rollouts, the last of which ends a period when one more begins
-
-
-def run(bandit: Any, remedies: list[Method], boundaries: Boundaries | None, seed: int) -> ContinualLearner:
-    learner = ContinualLearner(SMALL.build(bandit(0), seed), remedies, boundaries=boundaries)
-    return learner.learn([(bandit(0), 12_288), (bandit(1), 12_288)])
+        assert len(learner.tasks) == 2  # of 6 rollouts, the last of which ends a period when one more begins
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_replay_with_detected_boundaries_keeps_what_finetuning_loses(bandit: Any, seed: int) -> None:
     replay = Replay(capacity=500, batch_size=128, weight=0.3)
-    finetuned = run(bandit, [], None, seed)
-    found = run(bandit, [replay], Detected(rollout_steps=512), seed)
+    found = ContinualLearner(SMALL.build(bandit(0), seed), [replay], boundaries=Detected(rollout_steps=512))
+    found.learn([(bandit(0), 12_288), (bandit(1), 12_288)])
     assert found.tasks == [0]  # one boundary, and none before or after it
     ((dated, declared),) = found.found
     assert 12_288 - 2 * 512 <= dated <= 12_288 < declared <= 12_288 + 3 * 512
-    kept = bandit(0).score(found.predict)
-    assert kept > bandit(0).score(finetuned.predict) / 4
+    assert bandit(0).score(found.predict) > -0.6  # finetuning ends below -1, as the learner's own tests say
     assert bandit(1).score(found.predict) > -0.6
     # Nothing of the second task was taken for the first: their observations lie on two sides of zero.
     states, _ = replay.memory.at(torch.arange(len(replay.memory)))
@@ -224,7 +227,7 @@ def test_an_environment_that_is_kept_is_not_reset(bandit: Any) -> None:
 def test_told_tasks_are_ignored_and_unknown_ones_answered(bandit: Any) -> None:
     learner = learner_of("lora", "ppo", "periodic", bandit)
     learner.learn_task(as_vec_env(bandit(0, 4)), total_timesteps=640, task=7)
-    assert learner.tasks == [0, 1, 2]
+    assert learner.tasks == [0, 1, 2, 3]
     observations = np.ones((3, 4), dtype=np.float32)
     np.testing.assert_array_equal(learner.predict(observations, task=0), learner.predict(observations))
 
