@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecFrameStack, VecNormalize
 
-from rover_cl_agents.history import History, VecHistory
+from rover_cl_agents.context.history import History, VecHistory
 from rover_cl_agents.recurrent import acting_lstm
 
 

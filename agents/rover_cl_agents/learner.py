@@ -12,18 +12,18 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from rover_cl_agents import checkpoint, snapshot, task_switch
+from rover_cl_agents import task_switch
 from rover_cl_agents.actor import Actor
-from rover_cl_agents.boundaries import Boundaries
-from rover_cl_agents.methods import Cost, Method
-from rover_cl_agents.methods.method import overrides
-from rover_cl_agents.outputs import act
+from rover_cl_agents.boundaries.finders import Boundaries
+from rover_cl_agents.boundaries.untold import Untold, UntoldCallback
+from rover_cl_agents.checkpoints import checkpoint, snapshot
+from rover_cl_agents.method import Cost, Method, overrides
 from rover_cl_agents.recurrent import acting_lstm
 from rover_cl_agents.rollout_callback import RolloutCallback
 from rover_cl_agents.step_hooks import StepHooks
 from rover_cl_agents.stream import Stream, stretches
-from rover_cl_agents.untold import Untold, UntoldCallback
-from rover_cl_agents.vec_env import Env, as_vec_env, holds
+from rover_cl_agents.task_sequence import TaskSequence
+from rover_cl_agents.vec_env import Env, enter
 
 
 class ContinualLearner:
@@ -78,13 +78,10 @@ class ContinualLearner:
         self.reset_exploration = reset_exploration
         self.reset_optimizer = reset_optimizer
         self.reset_buffer = reset_buffer
-        self.tasks: list[int] = []
-        """The tasks learned, in order, revisits included; that at hand isn't, where nobody tells its end."""
         self.steps = 0
         """Environment steps over all tasks."""
         self._env_seed: int | None = None
-        self._learning: int | None = None  # the task that the networks are turned to while they learn
-        self._selective = [m for m in self.methods if overrides(m, "select")]
+        self._sequence = TaskSequence(algorithm, self.methods, self._switch)
         self._hooks = StepHooks(algorithm, self.methods)
         root = (algorithm.seed or 0) if seed is None else seed
         for index, method in enumerate(self.methods):
@@ -93,7 +90,7 @@ class ContinualLearner:
         self._untold = (
             None
             if boundaries is None
-            else Untold(algorithm, self.methods, boundaries, end=self._end, begin=self._begin_next)
+            else Untold(algorithm, self.methods, boundaries, end=self._sequence.end, begin=self._begin_next)
         )
 
     def learn(
@@ -150,13 +147,13 @@ class ContinualLearner:
             raise ValueError(f"task is {task}; expected a number >= 0, or None for a new task.")
         self._enter(env)
         if self._untold is None:
-            self._begin(max(self.tasks, default=-1) + 1 if task is None else int(task))
+            self._sequence.begin(max(self.tasks, default=-1) + 1 if task is None else int(task))
             self._train(total_timesteps, callback)
-            self._end()
+            self._sequence.end()
             return self
         if self._untold.task is None:
             self._untold.start(0)
-            self._begin(0)
+            self._sequence.begin(0)
         with self._untold.running():
             self._train(total_timesteps, callback)
         return self
@@ -172,26 +169,15 @@ class ContinualLearner:
             self._hooks.detach()
         self.steps += self.algorithm.num_timesteps - before
 
-    def _begin(self, task: int) -> None:
-        """Start a task: put back what the last one left behind, and open the methods' doors."""
-        if self.tasks:
-            self._switch()
-        for method in self.methods:
-            method.on_task_start(task)
-        self._select(task)
-        self._learning = task
-
     def _begin_next(self) -> None:
         """Start the next task between two rollouts, where methods may have exchanged the optimisers."""
-        self._begin(len(self.tasks))
+        self._sequence.begin(len(self.tasks))
         self._hooks.attach()
 
-    def _end(self) -> None:
-        """Let the methods consolidate the task at hand."""
-        for method in self.methods:
-            method.on_task_end()
-        assert self._learning is not None, "a task was begun"
-        self.tasks.append(self._learning)
+    @property
+    def tasks(self) -> list[int]:
+        """The tasks learned, in order, revisits included; that at hand isn't, where nobody tells its end."""
+        return self._sequence.learned
 
     @property
     def found(self) -> list[tuple[int, int]]:
@@ -203,18 +189,7 @@ class ContinualLearner:
 
     def _enter(self, env: Env) -> None:
         """Set the algorithm's environment, unless it is this one already."""
-        if not holds(self.algorithm.env, env):
-            vec_env = as_vec_env(env)
-            algorithm = self.algorithm
-            if vec_env.num_envs != algorithm.n_envs:
-                raise ValueError(
-                    f"env has num_envs {vec_env.num_envs}; expected {algorithm.n_envs}, the algorithm's."
-                )
-            for name in ("observation_space", "action_space"):
-                given, expected = getattr(vec_env, name), getattr(algorithm, name)
-                if given != expected:
-                    raise ValueError(f"env has {name} {given}; expected {expected}, the algorithm's.")
-            algorithm.set_env(vec_env)
+        enter(self.algorithm, env)
         if self._env_seed is not None and self.algorithm.env is not None:
             self.algorithm.env.seed(self._env_seed)
             self._env_seed = None
@@ -239,10 +214,6 @@ class ContinualLearner:
             ours.append(UntoldCallback(self._untold))
         every = ours if users is None else [*ours, users]
         return CallbackList(every) if len(every) > 1 else next(iter(every), None)
-
-    def _select(self, task: int | None) -> None:
-        for method in self._selective:
-            method.select(task)
 
     def predict(
         self,
@@ -269,31 +240,11 @@ class ContinualLearner:
             raise ValueError(
                 "predict remembers nothing, but the policy is recurrent; expected actor(n).act(...)."
             )
-        if not self._selective:
-            return self._act(observations, deterministic)
-        tasks = np.full(len(observations), -1 if task is None or self._untold is not None else task)
-        tasks[~np.isin(tasks, [*self.tasks, -1 if self._learning is None else self._learning])] = -1
-        actions: NDArray[Any] | None = None
-        try:
-            for number in np.unique(tasks):
-                self._select(None if number < 0 else int(number))
-                part = self._act(observations[tasks == number], deterministic)
-                actions = np.empty((len(tasks), *part.shape[1:]), part.dtype) if actions is None else actions
-                actions[tasks == number] = part
-        finally:
-            self._select(self._learning)
-        assert actions is not None, "there is at least one observation"
-        return actions
+        return self._sequence.act(observations, deterministic, None if self._untold is not None else task)
 
     def actor(self, count: int) -> Actor:
         """Give what acts in `count` environments at once, and remembers each one's episode if it must."""
         return Actor(self.algorithm, self.predict, count)
-
-    def _act(self, observations: NDArray[Any], deterministic: bool) -> NDArray[Any]:
-        if deterministic:
-            self.algorithm.policy.set_training_mode(False)
-            return act(self.algorithm, observations)
-        return self.algorithm.predict(observations, deterministic=False)[0]
 
     def reseed(self, seed: int) -> None:
         """Seed all that training draws from: the global generators of Python, numpy and torch, the action
@@ -307,13 +258,8 @@ class ContinualLearner:
 
     def cost(self) -> Cost:
         """Give what the methods hold, and the number of parameters that the optimisers change."""
-        trained = {
-            id(p): p.numel()
-            for optimizer in task_switch.all_optimizers(self.algorithm).values()
-            for group in optimizer.param_groups
-            for p in group["params"]
-        }
-        held = Cost(bytes=0 if self._untold is None else self._untold.bytes, parameters=sum(trained.values()))
+        parameters = task_switch.count_trained(self.algorithm)
+        held = Cost(bytes=0 if self._untold is None else self._untold.bytes, parameters=parameters)
         return sum((method.cost() for method in self.methods), held)
 
     def save(self, folder: str | Path) -> None:
@@ -391,11 +337,9 @@ class ContinualLearner:
         """
         folder, untold = Path(folder), self._untold
         policy = None if untold is None else untold.boundaries
-        self.tasks, self.steps, state = snapshot.restore(folder, self.algorithm, self.methods, policy)
+        tasks, self.steps, state = snapshot.restore(folder, self.algorithm, self.methods, policy)
         if untold is not None:
             with snapshot.refusals(folder, RuntimeError):
                 untold.load_state_dict(state)
-        latest = self.tasks[-1] if self.tasks else None
-        self._learning = latest if untold is None else untold.task
-        self._select(self._learning)
+        self._sequence.restore(tasks, (tasks[-1] if tasks else None) if untold is None else untold.task)
         return self

@@ -10,7 +10,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.dqn.policies import DQNPolicy
 from stable_baselines3.sac.policies import SACPolicy
 from stable_baselines3.td3.policies import TD3Policy
-from torch import nn
+from torch import Tensor, nn
 
 from rover_cl_agents.step_hooks import optimizers
 
@@ -49,6 +49,15 @@ def hidden_stacks(policy: BasePolicy) -> dict[str, nn.Sequential]:
         if isinstance(module, nn.Sequential) and any(isinstance(part, nn.Linear) for part in module)
     }
     return {name: stack for name, stack in stacks.items() if "target" not in name}
+
+
+def policy_tensors(algorithm: BaseAlgorithm) -> dict[str, Tensor]:
+    """Give the networks' tensors and SAC's entropy coefficient, themselves and not copies."""
+    tensors: dict[str, Tensor] = dict(algorithm.policy.state_dict())
+    log_ent_coef = getattr(algorithm, "log_ent_coef", None)
+    if isinstance(log_ent_coef, Tensor):
+        tensors["log_ent_coef"] = log_ent_coef.detach()
+    return tensors
 
 
 def rebuild_optimizers(algorithm: BaseAlgorithm) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import Tensor
 
-from rover_cl_agents.methods.method import Method
+from rover_cl_agents.method import Method
 
 
 class RolloutCallback(BaseCallback):

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.utils.hooks import RemovableHandle
 
-from rover_cl_agents.methods.method import Method, overrides
+from rover_cl_agents.method import Method, overrides
 
 
 def optimizers(algorithm: BaseAlgorithm) -> dict[str, torch.optim.Optimizer]:

@@ -18,6 +18,17 @@ def all_optimizers(algorithm: BaseAlgorithm) -> dict[str, torch.optim.Optimizer]
     return optimizers(algorithm) | ({} if entropy is None else {"entropy": entropy})
 
 
+def count_trained(algorithm: BaseAlgorithm) -> int:
+    """Count the numbers that the optimisers change, each once."""
+    trained = {
+        id(parameter): parameter.numel()
+        for optimizer in all_optimizers(algorithm).values()
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    return sum(trained.values())
+
+
 def reset_exploration(algorithm: BaseAlgorithm) -> None:
     """Let the algorithm explore as at the start of its first task.
 

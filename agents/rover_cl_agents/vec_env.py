@@ -193,3 +193,23 @@ def holds(vec_env: VecEnv | None, env: Env) -> bool:
         return True
     inner = getattr(vec_env, "envs", ())
     return any(e is env or (isinstance(e, Monitor) and e.env is env) for e in inner)
+
+
+def enter(algorithm: BaseAlgorithm, env: Env) -> None:
+    """Set the algorithm's environment, unless it is this one already.
+
+    Raises:
+        ValueError: if the number of environments or a space isn't the algorithm's.
+    """
+    if holds(algorithm.env, env):
+        return
+    vec_env = as_vec_env(env)
+    if vec_env.num_envs != algorithm.n_envs:
+        raise ValueError(
+            f"env has num_envs {vec_env.num_envs}; expected {algorithm.n_envs}, the algorithm's."
+        )
+    for name in ("observation_space", "action_space"):
+        given, expected = getattr(vec_env, name), getattr(algorithm, name)
+        if given != expected:
+            raise ValueError(f"env has {name} {given}; expected {expected}, the algorithm's.")
+    algorithm.set_env(vec_env)

@@ -14,7 +14,8 @@ from stable_baselines3.common.logger import configure
 from torch import Tensor
 
 from rover_cl_agents import EWC, ContinualLearner, PPOConfig, Replay
-from rover_cl_agents.methods.method import Method, State
+from rover_cl_agents.method import Method
+from rover_cl_agents.state import State
 from rover_cl_agents.vec_env import as_vec_env
 
 SMALL = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(32, 32))

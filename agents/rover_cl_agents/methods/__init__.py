@@ -1,8 +1,10 @@
-"""The methods: one file each, all with the same doors (`method.py`)."""
+"""The methods: one file each, all with the same doors (`method.py` beside this folder)."""
 
 from collections.abc import Callable
 from typing import Any
 
+from rover_cl_agents.method import Cost as Cost
+from rover_cl_agents.method import Method as Method
 from rover_cl_agents.methods.agem import AGEM as AGEM
 from rover_cl_agents.methods.agem import AGEMConfig as AGEMConfig
 from rover_cl_agents.methods.cbp import CBP as CBP
@@ -35,8 +37,6 @@ from rover_cl_agents.methods.lora import LoRA as LoRA
 from rover_cl_agents.methods.lora import LoRAConfig as LoRAConfig
 from rover_cl_agents.methods.mas import MAS as MAS
 from rover_cl_agents.methods.mas import MASConfig as MASConfig
-from rover_cl_agents.methods.method import Cost as Cost
-from rover_cl_agents.methods.method import Method as Method
 from rover_cl_agents.methods.ogd import OGD as OGD
 from rover_cl_agents.methods.ogd import OGDConfig as OGDConfig
 from rover_cl_agents.methods.online_ewc import OnlineEWC as OnlineEWC

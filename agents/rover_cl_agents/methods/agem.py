@@ -10,10 +10,11 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from torch import Tensor
 
-from rover_cl_agents.experience import RecentStates
-from rover_cl_agents.memory import Memory
-from rover_cl_agents.methods.method import Cost, Method, State
+from rover_cl_agents.experience.recent import RecentStates
+from rover_cl_agents.memory.task_memory import Memory
+from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, distance, read, to_tensor
+from rover_cl_agents.state import State
 from rover_cl_agents.step_hooks import optimizers, trained_parameters
 
 POOL = 4

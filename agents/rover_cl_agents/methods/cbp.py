@@ -9,12 +9,12 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
-from rover_cl_agents.initial_weights import all_learned_weights, sizes
-from rover_cl_agents.methods.method import Cost, Method, State
-from rover_cl_agents.plasticity import unit_activity
-from rover_cl_agents.step_hooks import optimizers
-from rover_cl_agents.unit_reset import Edits, layer_sizes, replaceable_layers
-from rover_cl_agents.units import HiddenLayer, UnitWatch
+from rover_cl_agents.method import Cost
+from rover_cl_agents.probes.plasticity import unit_activity
+from rover_cl_agents.state import State
+from rover_cl_agents.units.hidden_layers import HiddenLayer
+from rover_cl_agents.units.renewal import UnitRenewal
+from rover_cl_agents.units.reset import replaceable_layers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class Record:
         return chosen
 
 
-class CBP(Method):
+class CBP(UnitRenewal):
     """Generate and test: of each hidden layer's mature units, replace the least useful at a steady rate.
 
     A unit's utility is the running mean of its activity × the mean size of its outgoing weights; activity
@@ -100,64 +100,33 @@ class CBP(Method):
             ValueError: if no network has a hidden layer.
         """
         super().bind(algorithm, seed)
-        replaceable_layers(algorithm)
         self.replaced = 0
         """Units replaced so far."""
-        self._generator = torch.Generator().manual_seed(seed)
-        self._sizes: dict[str, float] = {}
         self._records: dict[str, Record] = {}
-        self._layers: dict[str, list[HiddenLayer]] = {}
-        self._watches: dict[str, UnitWatch] = {}
-        self._edits: dict[str, Edits] = {}
+
+    @property
+    def enabled(self) -> bool:
+        """Whether any unit is ever replaced."""
+        return self.config.replacement_rate > 0.0
 
     def on_task_start(self, task: int) -> None:
-        """Begin to watch the units; note the size of the weights before the first task."""
-        if not self.config.replacement_rate:
-            return
-        self._sizes = self._sizes or sizes(all_learned_weights(self.algorithm))
-        self._layers = replaceable_layers(self.algorithm)
-        for role, layers in self._layers.items():
-            self._watches.setdefault(role, UnitWatch()).attach(layers)
-            for layer in layers:
-                units = layer.incoming.out_features
-                if layer.name not in self._records:
-                    self._records[layer.name] = Record(torch.zeros(units), torch.zeros(units).long())
-
-    def auxiliary_gradient(self, role: str) -> None:
-        """Plan what this step replaces, from the weights before it; adds no gradient."""
-        if role not in self._watches:
-            return
-        edits = Edits(optimizers(self.algorithm)[role])
-        for layer, hidden in zip(self._layers[role], self._watches[role].take(), strict=True):
-            if hidden is not None:
-                self._replace(edits, layer, hidden)
-        if edits:
-            self._edits[role] = edits
+        """Begin to watch the units; those that weren't known yet are newborn."""
+        super().on_task_start(task)
+        for layer in (each for layers in self._layers.values() for each in layers):
+            units = layer.incoming.out_features
+            if layer.name not in self._records:
+                self._records[layer.name] = Record(torch.zeros(units), torch.zeros(units).long())
 
     @torch.no_grad()
-    def _replace(self, edits: Edits, layer: HiddenLayer, hidden: Tensor) -> None:
-        """Test a layer's units by what they did, shape (n, units), and plan to replace the worst."""
+    def choose(self, layer: HiddenLayer, hidden: Tensor) -> Tensor:
+        """Test a layer's units by what they did, shape (n, units), and choose the worst."""
         record, settings = self._records[layer.name], self.config
         reach = torch.cat([reader.weight for reader in layer.outgoing]).abs().mean(dim=0)
         activity = unit_activity(hidden, "magnitude" if layer.rectified else "spread")
         record.note(activity * reach, settings.decay)
         chosen = record.pick(settings.replacement_rate, settings.maturity, settings.decay)
-        if len(chosen):
-            edits.renew(layer, chosen, hidden.mean(dim=0), layer_sizes(layer, self._sizes), self._generator)
-            self.replaced += len(chosen)
-
-    def adjust_update(self, role: str, delta: Tensor) -> Tensor:
-        """Make what was planned part of the step, shape (n,)."""
-        edits = self._edits.pop(role, None)
-        if edits is None:
-            return delta
-        edits.forget()
-        return edits.apply(delta)
-
-    def on_task_end(self) -> None:
-        """Watch no more until the next task."""
-        for watch in self._watches.values():
-            watch.detach()
+        self.replaced += len(chosen)
+        return chosen
 
     def describe(self) -> dict[str, int | float | str | bool]:
         """Give the settings."""

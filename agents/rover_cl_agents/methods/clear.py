@@ -13,13 +13,14 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
 
-from rover_cl_agents import eviction
-from rover_cl_agents.experience import refuse_unstorable
-from rover_cl_agents.life_memory import LifeMemory, check_admission
-from rover_cl_agents.memory import check_precision, drifts, narrowed, widened
-from rover_cl_agents.methods.method import Cost, Method, State
+from rover_cl_agents.experience.recent import refuse_unstorable
+from rover_cl_agents.experience.vtrace import vtrace
+from rover_cl_agents.memory import eviction
+from rover_cl_agents.memory.life_memory import LifeMemory, check_admission
+from rover_cl_agents.memory.task_memory import check_precision, drifts, narrowed, widened
+from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import Kind, Outputs, distance, read, to_tensor
-from rover_cl_agents.vtrace import vtrace
+from rover_cl_agents.state import State
 
 
 @dataclass(frozen=True, kw_only=True)

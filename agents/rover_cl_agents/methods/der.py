@@ -15,12 +15,13 @@ from stable_baselines3.dqn.policies import DQNPolicy
 from torch import Tensor
 from torch.nn import functional
 
-from rover_cl_agents import eviction
-from rover_cl_agents.experience import latest_observations, refuse_unstorable
-from rover_cl_agents.life_memory import LifeMemory, check_admission
-from rover_cl_agents.memory import check_precision, narrowed, widened
-from rover_cl_agents.methods.method import Cost, Method, State
+from rover_cl_agents.experience.recent import latest_observations, refuse_unstorable
+from rover_cl_agents.memory import eviction
+from rover_cl_agents.memory.life_memory import LifeMemory, check_admission
+from rover_cl_agents.memory.task_memory import check_precision, narrowed, widened
+from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, read, to_tensor
+from rover_cl_agents.state import State
 
 
 @dataclass(frozen=True, kw_only=True)

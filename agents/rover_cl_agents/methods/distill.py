@@ -9,12 +9,13 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
-from rover_cl_agents.divergence import DIRECTIONS, Direction, divergence
-from rover_cl_agents.experience import RecentStates
-from rover_cl_agents.methods.method import Cost, Method, State
+from rover_cl_agents.experience.recent import RecentStates
+from rover_cl_agents.experience.visited import VisitedStates
+from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, read, to_tensor
-from rover_cl_agents.teacher import Teacher, probe
-from rover_cl_agents.visited import VisitedStates
+from rover_cl_agents.state import State
+from rover_cl_agents.teachers.divergence import DIRECTIONS, Direction, divergence
+from rover_cl_agents.teachers.teacher import Teacher, probe
 
 POOL = 4
 """A task's states are drawn from the latest POOL × capacity observations."""
@@ -68,7 +69,7 @@ class Distill(Method):
     """Hold the policy to what an older copy of it, the teacher, answers.
 
     The first task is learned as if there were no method. From then on `weight` × the divergence from the
-    teacher (`divergence.divergence`), mean over a batch of states, is added to the acting network's loss.
+    teacher (`teachers.divergence`), mean over a batch of states, is added to the acting network's loss.
 
     With `stored` states this is `Replay` with one teacher for all old tasks in place of answers stored when
     each task ended: it takes less memory, but what the policy has lost of a task by the next boundary is

@@ -10,10 +10,10 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
-from rover_cl_agents.fisher import fisher
-from rover_cl_agents.methods.holder import MeasuredConfig, MeasuredHolder, chosen
-from rover_cl_agents.methods.method import State
-from rover_cl_agents.quadratic import Tensors
+from rover_cl_agents.importance.fisher import fisher
+from rover_cl_agents.importance.holder import MeasuredConfig, MeasuredHolder, chosen
+from rover_cl_agents.importance.quadratic import Tensors
+from rover_cl_agents.state import State
 
 FISHERS = ("exact", "empirical")
 

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from rover_cl_agents.methods.method import Method, State
+from rover_cl_agents.method import Method
 from rover_cl_agents.networks import rebuild_optimizers
 from rover_cl_agents.policies.slots import acting_layers
+from rover_cl_agents.state import State
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,12 +11,13 @@ from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
-from rover_cl_agents.divergence import divergence
-from rover_cl_agents.experience import RecentStates
-from rover_cl_agents.generator import COVARIANCES, Covariance, Mixture, fit
-from rover_cl_agents.methods.method import Cost, Method, State
+from rover_cl_agents.experience.recent import RecentStates
+from rover_cl_agents.memory.generator import COVARIANCES, Covariance, Mixture, fit
+from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, read
-from rover_cl_agents.teacher import Teacher
+from rover_cl_agents.state import State
+from rover_cl_agents.teachers.divergence import divergence
+from rover_cl_agents.teachers.teacher import Teacher
 
 HELD_OUT = 0.2
 """Share of a task's states that the generator isn't fitted to, but judged by."""

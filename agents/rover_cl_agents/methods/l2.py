@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from rover_cl_agents.methods.holder import HolderConfig, WeightHolder, acting_parameters, chosen
+from rover_cl_agents.importance.holder import HolderConfig, WeightHolder, acting_parameters, chosen
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 from torch.nn import Parameter
 
-from rover_cl_agents.initial_weights import all_learned_weights, learned_weights
-from rover_cl_agents.methods.method import Cost, Method, State
+from rover_cl_agents.method import Cost, Method
+from rover_cl_agents.state import State
+from rover_cl_agents.units.initial_weights import all_learned_weights, learned_weights
 
 
 @dataclass(frozen=True, kw_only=True)

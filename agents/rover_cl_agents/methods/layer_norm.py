@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import nn
 
-from rover_cl_agents.methods.method import Method
-from rover_cl_agents.units import acting_layers, hidden_layers
+from rover_cl_agents.method import Method
+from rover_cl_agents.units.hidden_layers import acting_layers, hidden_layers
 
 LAYERS = ("all", "first", "last", "none")
 """Which hidden layers can be normalised."""

@@ -10,13 +10,14 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 from torch.nn import functional
 
-from rover_cl_agents.experience import RecentStates
-from rover_cl_agents.fisher import score_vectors
-from rover_cl_agents.layer_trace import locate, probe, trace
-from rover_cl_agents.methods.method import Cost, Method, State
+from rover_cl_agents.experience.recent import RecentStates
+from rover_cl_agents.importance.fisher import score_vectors
+from rover_cl_agents.importance.layer_trace import locate, probe, trace
+from rover_cl_agents.importance.subspace import Basis, project_out
+from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import Outputs, actor_role, to_tensor
+from rover_cl_agents.state import State
 from rover_cl_agents.step_hooks import optimizers
-from rover_cl_agents.subspace import Basis, project_out
 
 POOL = 4
 """A task's states are drawn from the latest POOL × gradients observations."""

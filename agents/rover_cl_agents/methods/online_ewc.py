@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from rover_cl_agents.fisher import fisher
-from rover_cl_agents.methods.holder import MeasuredConfig, MeasuredHolder, chosen
-from rover_cl_agents.quadratic import Tensors
+from rover_cl_agents.importance.fisher import fisher
+from rover_cl_agents.importance.holder import MeasuredConfig, MeasuredHolder, chosen
+from rover_cl_agents.importance.quadratic import Tensors
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 
-from rover_cl_agents.experience import RecentStates
-from rover_cl_agents.methods.method import Cost
+from rover_cl_agents.experience.recent import RecentStates
+from rover_cl_agents.method import Cost
 from rover_cl_agents.outputs import Outputs, distance, read, to_tensor
 from rover_cl_agents.policies.heads import TaskHeads
 from rover_cl_agents.policies.isolation import SAMPLES, Isolation

@@ -9,12 +9,11 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
-from rover_cl_agents.initial_weights import all_learned_weights, sizes
-from rover_cl_agents.methods.method import Method, State
-from rover_cl_agents.plasticity import dormancy_scores
+from rover_cl_agents.probes.plasticity import dormancy_scores
+from rover_cl_agents.state import State
 from rover_cl_agents.step_hooks import optimizers
-from rover_cl_agents.unit_reset import Edits, layer_sizes, replaceable_layers
-from rover_cl_agents.units import HiddenLayer, UnitWatch
+from rover_cl_agents.units.hidden_layers import HiddenLayer
+from rover_cl_agents.units.renewal import UnitRenewal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +32,7 @@ class ReDoConfig:
             raise ValueError(f"threshold is {self.threshold}; expected a finite number >= 0.")
 
 
-class ReDo(Method):
+class ReDo(UnitRenewal):
     """Every `period` steps, give dormant units of all networks fresh incoming and zero outgoing weights.
 
     A ReLU unit's activity is its mean size; any other unit's is its spread over states, so that a tanh unit
@@ -61,61 +60,26 @@ class ReDo(Method):
             ValueError: if no network has a hidden layer.
         """
         super().bind(algorithm, seed)
-        replaceable_layers(algorithm)
         self.renewed = 0
         """Units renewed so far."""
-        self._generator = torch.Generator().manual_seed(seed)
-        self._sizes: dict[str, float] = {}
         self._steps = dict.fromkeys(optimizers(algorithm), 0)
-        self._layers: dict[str, list[HiddenLayer]] = {}
-        self._watches: dict[str, UnitWatch] = {}
-        self._edits: dict[str, Edits] = {}
 
-    def on_task_start(self, task: int) -> None:
-        """Begin to watch the units; note the size of the weights before the first task."""
-        if not self.config.period:
-            return
-        self._sizes = self._sizes or sizes(all_learned_weights(self.algorithm))
-        self._layers = replaceable_layers(self.algorithm)
-        for role, layers in self._layers.items():
-            self._watches.setdefault(role, UnitWatch()).attach(layers)
+    @property
+    def enabled(self) -> bool:
+        """Whether the units are ever looked at."""
+        return self.config.period > 0
 
-    def auxiliary_gradient(self, role: str) -> None:
-        """Plan what this step renews, from the weights before it; adds no gradient."""
-        if role not in self._watches:
-            return
+    def due(self, role: str) -> bool:
+        """Count the step; every `period` of them the units are looked at."""
         self._steps[role] += 1
-        seen = self._watches[role].take()
-        if self._steps[role] % self.config.period:
-            return
-        edits = Edits(optimizers(self.algorithm)[role])
-        for layer, hidden in zip(self._layers[role], seen, strict=True):
-            if hidden is not None:
-                self._renew(edits, layer, hidden)
-        if edits:
-            self._edits[role] = edits
+        return self._steps[role] % self.config.period == 0
 
-    def _renew(self, edits: Edits, layer: HiddenLayer, hidden: Tensor) -> None:
-        """Plan to renew a layer's dormant units; `hidden` is what they did, shape (n, units)."""
+    def choose(self, layer: HiddenLayer, hidden: Tensor) -> Tensor:
+        """Choose a layer's dormant units; `hidden` is what they did, shape (n, units)."""
         scores = dormancy_scores(hidden, "magnitude" if layer.rectified else "spread")
         dormant = torch.nonzero(scores <= self.config.threshold).squeeze(1)
-        if len(dormant):
-            size = layer_sizes(layer, self._sizes)
-            edits.renew(layer, dormant, hidden.mean(dim=0), size, self._generator)
-            self.renewed += len(dormant)
-
-    def adjust_update(self, role: str, delta: Tensor) -> Tensor:
-        """Make what was planned part of the step, shape (n,)."""
-        edits = self._edits.pop(role, None)
-        if edits is None:
-            return delta
-        edits.forget()
-        return edits.apply(delta)
-
-    def on_task_end(self) -> None:
-        """Watch no more until the next task."""
-        for watch in self._watches.values():
-            watch.detach()
+        self.renewed += len(dormant)
+        return dormant
 
     def describe(self) -> dict[str, int | float | str | bool]:
         """Give the settings."""

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
-from rover_cl_agents import diversity, eviction, insertion
-from rover_cl_agents.echoes import Echoes
-from rover_cl_agents.experience import RecentStates
-from rover_cl_agents.memory import Memory, check_precision
-from rover_cl_agents.methods.method import Cost, Method, State
+from rover_cl_agents.experience.recent import RecentStates
+from rover_cl_agents.memory import diversity, eviction, insertion
+from rover_cl_agents.memory.echoes import Echoes
+from rover_cl_agents.memory.task_memory import Memory, check_precision
+from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, distance, read, to_tensor
+from rover_cl_agents.state import State
 
 POOL = 4
 """A task's states are drawn from the latest POOL × capacity observations, unless `pool` says otherwise."""
@@ -40,10 +41,10 @@ class ReplayConfig:
     """States kept over all tasks, >= 0; 0: no limit beside `capacity`."""
     insertion: str = "reservoir"
     """Which of a task's latest states are kept: all (the very latest), reservoir, return-gated, difficulty,
-    episodes or diversity; `insertion.INSERTIONS` says what they mean."""
+    episodes or diversity; `memory.insertion.INSERTIONS` says what they mean."""
     eviction: str = "uniform"
     """Who leaves when there are more than `total`: uniform, fifo, balanced or loss-aware;
-    `eviction.EVICTIONS` says what they mean."""
+    `memory.eviction.EVICTIONS` says what they mean."""
     pool: int = 0
     """Latest states to choose from, >= 0; 0: four times `capacity`."""
     gate: float = 0.5
@@ -90,7 +91,7 @@ class Replay(Method):
     (`outputs.distance`) on a batch drawn from all tasks is added to the acting network's loss. A task visited
     again replaces what was kept of it.
 
-    A small memory keeps far more with `echoes`: see `echoes.Echoes`.
+    A small memory keeps far more with `echoes`: see `memory.echoes.Echoes`.
 
     Args:
         config: The settings; or give them by name: `Replay(weight=0.1)`.

@@ -10,11 +10,12 @@ from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
-from rover_cl_agents.divergence import divergence
-from rover_cl_agents.methods.method import Cost, Method, State
+from rover_cl_agents.experience.visited import VisitedStates
+from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, read
-from rover_cl_agents.teacher import Teacher
-from rover_cl_agents.visited import VisitedStates
+from rover_cl_agents.state import State
+from rover_cl_agents.teachers.divergence import divergence
+from rover_cl_agents.teachers.teacher import Teacher
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,12 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from rover_cl_agents.activations import FuzzyTiling, KWinners, SoftmaxSharpening, french_target
-from rover_cl_agents.initial_weights import draw
-from rover_cl_agents.methods.method import Method
+from rover_cl_agents.method import Method
 from rover_cl_agents.networks import acting_stack, rebuild_optimizers
 from rover_cl_agents.outputs import actor_role
-from rover_cl_agents.units import HiddenLayer, Recorder, acting_layers
+from rover_cl_agents.units.activations import FuzzyTiling, KWinners, SoftmaxSharpening, french_target
+from rover_cl_agents.units.hidden_layers import HiddenLayer, Recorder, acting_layers
+from rover_cl_agents.units.initial_weights import draw
 
 VARIANTS = ("french", "softmax", "kwta", "fta")
 """French's activation sharpening, softmax sharpening, k winners take all, fuzzy tiling activations."""

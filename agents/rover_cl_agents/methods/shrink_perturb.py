@@ -9,9 +9,10 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
-from rover_cl_agents.initial_weights import all_learned_weights, draw, sizes, target_weights
-from rover_cl_agents.methods.method import Cost, Method, State
+from rover_cl_agents.method import Cost, Method
+from rover_cl_agents.state import State
 from rover_cl_agents.step_hooks import optimizers, trained_parameters
+from rover_cl_agents.units.initial_weights import all_learned_weights, draw, sizes, target_weights
 
 VARIANTS = ("switch", "soft")
 """At each task switch, or a little at every step."""

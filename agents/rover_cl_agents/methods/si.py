@@ -11,10 +11,11 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 from torch.nn import Parameter
 
-from rover_cl_agents.fisher import normalised
-from rover_cl_agents.methods.holder import HolderConfig, WeightHolder, acting_parameters, check_cap, chosen
-from rover_cl_agents.methods.method import Cost, State
-from rover_cl_agents.quadratic import Tensors
+from rover_cl_agents.importance.fisher import normalised
+from rover_cl_agents.importance.holder import HolderConfig, WeightHolder, acting_parameters, check_cap, chosen
+from rover_cl_agents.importance.quadratic import Tensors
+from rover_cl_agents.method import Cost
+from rover_cl_agents.state import State
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,10 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 
-from rover_cl_agents.methods.method import Method, State
+from rover_cl_agents.method import Method
 from rover_cl_agents.networks import acting_stack
 from rover_cl_agents.outputs import actor_role
+from rover_cl_agents.state import State
 from rover_cl_agents.step_hooks import optimizers, trained_parameters
 
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from rover_cl_agents.initial_weights import all_learned_weights
-from rover_cl_agents.methods.method import Method
+from rover_cl_agents.method import Method
 from rover_cl_agents.step_hooks import optimizers, trained_parameters
+from rover_cl_agents.units.initial_weights import all_learned_weights
 
 
 @dataclass(frozen=True, kw_only=True)

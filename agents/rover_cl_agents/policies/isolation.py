@@ -6,13 +6,14 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 
-from rover_cl_agents.experience import RecentStates
-from rover_cl_agents.methods.method import Cost, Method, State
+from rover_cl_agents.experience.recent import RecentStates
+from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.networks import rebuild_optimizers
 from rover_cl_agents.outputs import read, to_tensor
 from rover_cl_agents.policies.parted import PartedLinear
 from rover_cl_agents.policies.selection import Selection, TaskGuess
 from rover_cl_agents.policies.slots import Slot, acting_slots, exchange, linear_at
+from rover_cl_agents.state import State
 
 SAMPLES = 4096
 """Latest observations of a task that its mean and spread are taken from."""

@@ -7,7 +7,7 @@ import torch
 from stable_baselines3 import PPO
 
 from rover_cl_agents import EWC, ContinualLearner, EWCConfig, PPOConfig
-from rover_cl_agents.methods.method import overrides
+from rover_cl_agents.method import overrides
 from rover_cl_agents.step_hooks import StepHooks
 from rover_cl_agents.vec_env import as_vec_env
 

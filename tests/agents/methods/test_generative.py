@@ -12,7 +12,7 @@ from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 from torch import Tensor
 
 from rover_cl_agents import ContinualLearner, PPOConfig
-from rover_cl_agents.generator import Mixture
+from rover_cl_agents.memory.generator import Mixture
 from rover_cl_agents.methods.generative import Generative, GenerativeConfig, Quality
 from rover_cl_agents.vec_env import as_vec_env
 

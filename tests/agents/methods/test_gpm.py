@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from rover_cl_agents import ContinualLearner, PPOConfig
-from rover_cl_agents.layer_trace import probe
+from rover_cl_agents.importance.layer_trace import probe
+from rover_cl_agents.importance.subspace import covering, without
 from rover_cl_agents.methods.gpm import GPM, GPMConfig, augmented
 from rover_cl_agents.outputs import read
-from rover_cl_agents.subspace import covering, without
 
 SMALL = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(32, 32))
 LAYERS = ("mlp_extractor.policy_net.0", "mlp_extractor.policy_net.2", "action_net")

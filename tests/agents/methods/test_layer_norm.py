@@ -8,7 +8,7 @@ from stable_baselines3 import DQN, PPO, SAC
 
 from rover_cl_agents.methods.layer_norm import LayerNorm, LayerNormConfig
 from rover_cl_agents.outputs import linear_layers, read
-from rover_cl_agents.units import hidden_layers
+from rover_cl_agents.units.hidden_layers import hidden_layers
 from rover_cl_agents.vec_env import as_vec_env
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from rover_cl_agents import ContinualLearner, PPOConfig
-from rover_cl_agents.layer_trace import probe
+from rover_cl_agents.importance.layer_trace import probe
 from rover_cl_agents.methods.ogd import OGD, OGDConfig, sampled_scores
 from rover_cl_agents.outputs import Outputs
 

@@ -10,9 +10,9 @@ from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 from rover_cl_agents import ContinualLearner
 from rover_cl_agents.methods.redo import ReDo, ReDoConfig
 from rover_cl_agents.outputs import read
-from rover_cl_agents.plasticity import layer_health
+from rover_cl_agents.probes.plasticity import layer_health
 from rover_cl_agents.step_hooks import StepHooks, optimizers
-from rover_cl_agents.units import hidden_layers
+from rover_cl_agents.units.hidden_layers import hidden_layers
 from rover_cl_agents.vec_env import as_vec_env
 
 SILENT = 3

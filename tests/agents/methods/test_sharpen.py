@@ -10,7 +10,7 @@ from torch import nn
 from rover_cl_agents import ContinualLearner, PPOConfig
 from rover_cl_agents.methods.sharpen import Sharpen, SharpenConfig
 from rover_cl_agents.outputs import linear_layers, read
-from rover_cl_agents.units import acting_layers, activations
+from rover_cl_agents.units.hidden_layers import acting_layers, activations
 from rover_cl_agents.vec_env import as_vec_env
 
 SMALL = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(32, 32))

@@ -7,8 +7,8 @@ import torch
 from stable_baselines3 import PPO, SAC
 from torch import Tensor
 
-from rover_cl_agents.initial_weights import all_learned_weights, sizes
 from rover_cl_agents.methods.shrink_perturb import ShrinkPerturb, ShrinkPerturbConfig, mixture
+from rover_cl_agents.units.initial_weights import all_learned_weights, sizes
 from rover_cl_agents.vec_env import as_vec_env
 
 

@@ -1,0 +1,1 @@
+"""Where a task ends, for a learner that nobody tells."""

@@ -1,0 +1,1 @@
+"""Longer context: policies that see the last observations, not the latest alone."""

@@ -1,0 +1,1 @@
+"""What the old answers depend on in the weights, and how it is held."""

@@ -1,0 +1,1 @@
+"""Learning from an older self: its answers, and how far from them the network is now."""

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import pytest
+import torch
+from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
+
+from rover_cl_agents.outputs import read
+from rover_cl_agents.probes import plasticity
+from rover_cl_agents.probes.decodability import (
+    decodability,
+    held_out_r_squared,
+    r_squared,
+    relearn_readout,
+    ridge,
+)
+from rover_cl_agents.units.hidden_layers import hidden_layers
+from rover_cl_agents.vec_env import as_vec_env
+
+
+def normal(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def build(algorithm: Any, bandit: Any, *, discrete: bool = False, net: int = 16) -> Any:
+    env = as_vec_env(bandit(0, 2, discrete=discrete or algorithm is DQN))
+    return algorithm("MlpPolicy", env, seed=0, device="cpu", policy_kwargs={"net_arch": [net]})
+
+
+def test_dormant_units_by_hand() -> None:
+    hidden = torch.tensor([[1.0, 0.0, 0.05, 2.0], [-1.0, 0.0, -0.05, 2.0]])
+    scores = plasticity.dormancy_scores(hidden, "magnitude")
+    torch.testing.assert_close(scores, torch.tensor([1.311475, 0, 0.065574, 2.622951]))
+    for threshold, share in ((0.1, 0.5), (0.025, 0.25), (0.0, 0.25)):
+        assert plasticity.dormant_share(hidden, threshold=threshold, activity="magnitude") == share
+    # By spread the unit stuck at 2 is idle as well.
+    assert plasticity.unit_activity(hidden, "spread").tolist() == pytest.approx([1, 0, 0.05, 0])
+    assert plasticity.dormant_share(hidden) == 0.5
+    assert plasticity.dormant_share(torch.zeros(3, 4), activity="magnitude") == 1.0
+
+
+def test_a_stuck_tanh_unit_is_dormant_by_spread_alone() -> None:
+    hidden = (normal(100, 4) + torch.tensor([0.0, 0.0, 0.0, 50.0])).tanh()
+    assert plasticity.dormant_share(hidden, activity="magnitude") == 0.0
+    assert plasticity.dormant_share(hidden, activity="spread") == 0.25
+    assert plasticity.saturated_share(hidden) == pytest.approx(0.25, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "effective", "stable", "threshold"),
+    [
+        (torch.eye(4), 4.0, 4.0, 4),
+        (torch.diag(torch.tensor([1.0, 0.0, 0.0, 0.0])), 1.0, 1.0, 1),
+        (torch.diag(torch.tensor([3.0, 1.0])), 1.754765, 10 / 9, 2),
+        (torch.zeros(3, 3), 0.0, 0.0, 0),
+    ],
+)
+def test_ranks_by_hand(matrix: torch.Tensor, effective: float, stable: float, threshold: int) -> None:
+    assert plasticity.effective_rank(matrix) == pytest.approx(effective, abs=1e-6)
+    assert plasticity.stable_rank(matrix) == pytest.approx(stable, abs=1e-6)
+    assert plasticity.threshold_rank(matrix) == threshold
+    turned = torch.linalg.qr(normal(len(matrix), len(matrix)))[0] @ matrix
+    assert plasticity.effective_rank(3 * turned) == pytest.approx(effective, abs=1e-5)
+
+
+def test_norms_by_hand() -> None:
+    before = {"a": torch.tensor([3.0]), "b": torch.tensor([[0.0, 4.0]])}
+    assert plasticity.weight_norm(before.values()) == 5.0
+    assert plasticity.update_norm(before, {"a": torch.tensor([3.0]), "b": torch.tensor([[2.0, 4.0]])}) == 2.0
+    with pytest.raises(ValueError, match="'b'"):
+        plasticity.update_norm(before, {"a": torch.zeros(1)})
+
+
+def test_overlap_by_hand() -> None:
+    first, second = torch.tensor([[2.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.0, 7.0], [3.0, 0.0]])
+    assert plasticity.activation_overlap(first, first) == pytest.approx(1.0)
+    assert plasticity.activation_overlap(first, second) == pytest.approx(0.5)
+    assert plasticity.activation_overlap(first, second[:1]) == pytest.approx(0.0)
+
+
+def test_gradient_cosine_by_hand() -> None:
+    w = torch.tensor([1.0, 1.0], requires_grad=True)
+    idle = torch.zeros(3, requires_grad=True)
+    losses = ((w[0] * 3, w[0] * 2), (w[0], w[1]), (w[0], -w.sum()), (w[0] * 0, w[1]))
+    for (a, b), expected in zip(losses, (1.0, 0.0, -math.sqrt(0.5), 0.0), strict=True):
+        assert plasticity.gradient_cosine(a, b, [w, idle]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_opposite_wishes_are_in_conflict(bandit: Any) -> None:
+    policy = build(PPO, bandit).policy
+    states = normal(64, 4)
+    now = read(policy, states).detach()
+    wishes = []
+    for shift in (1.0, -1.0):
+        wish = copy.deepcopy(now)
+        wish.location.add_(shift)
+        wishes.append((states, wish))
+    assert plasticity.gradient_conflict(policy, wishes[0], wishes[1]) == pytest.approx(-1.0, abs=1e-5)
+    assert plasticity.gradient_conflict(policy, wishes[0], wishes[0]) == pytest.approx(1.0, abs=1e-5)
+    assert plasticity.gradient_conflict(policy, wishes[0], (states, now)) == 0.0
+    assert all(p.grad is None for p in policy.parameters())
+
+
+@pytest.mark.parametrize("algorithm", [PPO, SAC, TD3, DQN])
+def test_health_of_every_layer(algorithm: Any, bandit: Any) -> None:
+    policy = build(algorithm, bandit).policy
+    first = hidden_layers(policy)[0].incoming
+    with torch.no_grad():  # four units never speak: off for ReLU, stuck for tanh
+        first.weight[:4] = 0.0
+        first.bias[:4] = -30.0
+    before = torch.random.get_rng_state()
+    health = plasticity.layer_health(policy, normal(200, 4))
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert [name for name, layer in health.items() if layer.dormant == 0.25] == [next(iter(health))]
+    layer = health[next(iter(health))]
+    assert layer.effective_rank < 14
+    assert layer.weight_norm == pytest.approx(plasticity.weight_norm([first.weight, first.bias]))
+
+
+def test_ridge_by_hand() -> None:
+    x = torch.tensor([[-1.0], [1.0]])
+    readout = ridge(x, 2 * x + 5, strength=1.0)
+    assert readout.weight.item() == pytest.approx(1.0)  # 2 · 1 / (1 + 1)
+    assert readout.bias.item() == pytest.approx(5.0)
+    assert ridge(x, 2 * x + 5, strength=0.0).weight.item() == pytest.approx(2.0)
+    assert r_squared(torch.tensor([[1.0], [3.0]]), torch.tensor([[1.0], [2.0]])) == -1.0
+    assert r_squared(torch.ones(2, 1), torch.ones(2, 1)) == 0.0
+
+
+def test_planted_and_shuffled_answers() -> None:
+    features, planted = normal(2000, 32), normal(2000, 32) @ normal(32, 2, seed=1) + 3.0
+    assert held_out_r_squared(features, planted) >= 0.999
+    shuffled = planted[torch.randperm(2000, generator=torch.Generator().manual_seed(2))]
+    assert held_out_r_squared(features, shuffled) < 0.05
+    with pytest.raises(ValueError, match="held_out is 1"):
+        held_out_r_squared(features, planted, held_out=1.0)
+    with pytest.raises(ValueError, match="too few"):
+        held_out_r_squared(features[:2], planted[:2])
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "discrete"), [(PPO, False), (A2C, True), (SAC, False), (TD3, False), (DQN, True)]
+)
+def test_a_lost_readout_is_relearned_and_lost_features_are_not(
+    algorithm: Any, discrete: bool, bandit: Any
+) -> None:
+    policy = build(algorithm, bandit, discrete=discrete).policy
+    heads = hidden_layers(policy)[0].outgoing
+    states = normal(1000, 4)
+    with torch.no_grad():
+        heads[0].weight.normal_(0.0, 0.1, generator=torch.Generator().manual_seed(3))
+    old = read(policy, states).detach()
+    assert math.isnan(relearn_readout(policy, states, old).share)
+    with torch.no_grad():
+        heads[0].weight.neg_()
+    assert decodability(policy, states, old) > 0.999
+    again = relearn_readout(policy, states, old)
+    assert again.before > 0.001
+    assert again.share > 0.999
+    with torch.no_grad():  # now the features tell nothing of the state
+        first = hidden_layers(policy)[0].incoming
+        first.weight.zero_()
+    assert decodability(policy, states, old) < 0.05
+    assert relearn_readout(policy, states, old).after > 100 * again.after
