@@ -80,7 +80,7 @@ def train(
     ] = "lookalike",
     method: Annotated[
         str, typer.Option(help="From `rover-cl methods`: replay+ewc, replay:weight=0.1, replay@detected.")
-    ] = "finetune",
+    ] = "echo-replay",
     algo: Algorithm = "ppo",
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     steps: Steps = None,
