@@ -14,6 +14,10 @@ PANEL_WIDTH = 240
 """[px]"""
 LINE = 24
 """Height of a line of text across the picture [px]."""
+MARGIN = 14
+CONDITIONS_TOP = 380
+"""Where the sliders of the conditions begin, below all five terms of the reward [px]."""
+CONDITION_HEIGHT = 22
 DEEPEST = 0.10  # sinkage at a full bar [m]
 REWARD_BAR = 0.12  # reward at a full bar
 OUTCOMES: dict[str, Colour] = {"running": palette.INK, "success": palette.REWARDED}
@@ -32,18 +36,52 @@ def draw_lines(surface: pygame.Surface, scene: Scene, letters: Lettering) -> Non
     surface.fill(palette.PANEL, (0, height - LINE, width, LINE))
     letters.write(surface, scene.title, (8, 6), size=19, colour=palette.INK)
     letters.write(surface, text, (width - 8, 6), size=19, colour=colour, align=1)
-    state = (
-        f"step {scene.step:3d}    slip {scene.slip[0]:.2f} | {scene.slip[1]:.2f}    "
-        f"sinkage {100 * scene.sinkage[0]:.1f} | {100 * scene.sinkage[1]:.1f} cm    "
-        f"pitch {round(math.degrees(scene.pitch)):+d}°  roll {round(math.degrees(scene.roll)):+d}°"
+    told = (
+        f"step {scene.step:3d}",
+        f"slip {scene.slip[0]:.2f} | {scene.slip[1]:.2f}",
+        f"pitch {round(math.degrees(scene.pitch)):+d}°  roll {round(math.degrees(scene.roll)):+d}°",
+        f"sinkage {100 * scene.sinkage[0]:.1f} | {100 * scene.sinkage[1]:.1f} cm",
     )
-    letters.write(surface, state, (8, height - LINE + 6), size=19, colour=palette.INK)
+    x = 8.0
+    for part in told:  # as many as there is room for
+        if x + letters.width(part, 19) > width:
+            break
+        x += 16 + letters.write(surface, part, (x, height - LINE + 6), size=19, colour=palette.INK)
+
+
+def _rows(scene: Scene, height: int) -> int:
+    """How many conditions there is room for."""
+    room = (height - _conditions_top(scene) - 20) // CONDITION_HEIGHT
+    return max(0, min(room, len(scene.conditions)))
+
+
+def _conditions_top(scene: Scene) -> int:
+    return CONDITIONS_TOP if scene.reward else CONDITIONS_TOP - 105
+
+
+def condition_at(scene: Scene, place: tuple[int, int], left: int, height: int) -> tuple[str, float] | None:
+    """Which condition's slider lies at a point of the picture, and which share of its range, 0 to 1.
+
+    Args:
+        scene: the one that was drawn.
+        place: x, y [px].
+        left: where the panel begins [px].
+        height: of the picture [px].
+
+    Returns:
+        Name and share; None where there is no slider.
+    """
+    row = (place[1] - _conditions_top(scene)) // CONDITION_HEIGHT
+    if place[0] < left or not 0 <= row < _rows(scene, height):
+        return None
+    share = (place[0] - left - MARGIN) / (PANEL_WIDTH - 2 * MARGIN)
+    return scene.conditions[row][0], min(max(share, 0.0), 1.0)
 
 
 def draw_panel(surface: pygame.Surface, scene: Scene, letters: Lettering, left: int) -> None:
     """All instruments, in a column of `PANEL_WIDTH` pixels that begins at `left`."""
     surface.fill(palette.PANEL, (left, 0, PANEL_WIDTH, surface.get_height()))
-    board = _Board(surface, letters, left + 14, PANEL_WIDTH - 28)
+    board = _Board(surface, letters, left + MARGIN, PANEL_WIDTH - 2 * MARGIN)
     text, colour = verdict(scene)
     board.line(scene.title or "rover", size=24, height=26)
     board.line(text, right=f"step {scene.step}", size=20, colour=colour, height=22)
@@ -61,14 +99,10 @@ def draw_panel(surface: pygame.Surface, scene: Scene, letters: Lettering, left: 
         for name, value in scene.reward:
             board.signed(name, value)
     if scene.conditions:
-        board.skip(4)
+        board.y = _conditions_top(scene) - 23
         board.heading("conditions", "")
-        for name, value, unusual in scene.conditions:
-            if board.y + 34 > surface.get_height():
-                break
-            shown = f"{value:.2f}".removeprefix("-0.00") or "0.00"
-            ink = palette.UNUSUAL if unusual else palette.FAINT
-            board.line(name.replace("_", " "), right=shown, size=17, colour=ink, height=15)
+        for name, value, share, unusual in scene.conditions[: _rows(scene, surface.get_height())]:
+            board.condition(name, value, share, unusual)
     board.wheels(scene, surface.get_height())
 
 
@@ -142,6 +176,17 @@ class _Board:
         end = (self.left + self.width, self.y + 1)
         self.letters.write(self.surface, f"{value:+.2f}", end, size=17, colour=palette.INK, align=1)
         self.y += 16
+
+    def condition(self, name: str, value: float, share: float, unusual: bool) -> None:
+        """A condition's name and value over its slider."""
+        shown = f"{value:.2f}".replace("-0.00", "0.00")
+        colour = palette.UNUSUAL if unusual else palette.FAINT
+        self.line(name.replace("_", " "), right=shown, size=17, colour=colour, height=14)
+        pygame.draw.rect(self.surface, palette.GROOVE, (self.left, self.y, self.width, 3))
+        pygame.draw.rect(self.surface, colour, (self.left, self.y, round(share * self.width), 3))
+        knob = (self.left + round(share * self.width), self.y + 1)
+        pygame.draw.circle(self.surface, colour, knob, 4)
+        self.y += CONDITION_HEIGHT - 14
 
     def attitude(self, pitch: float, roll: float) -> None:
         """A horizon that tilts with the roll and sinks with the pitch, and both in degrees."""

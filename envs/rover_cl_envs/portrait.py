@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +27,7 @@ from rover_cl_envs.terrain import (
 )
 
 KEPT_GROUNDS = 8
-_ORDINARY = {f.name: f.default for f in fields(Conditions)}
+_ORDINARY = {name: float(getattr(Conditions(), name)) for name in RANGES}
 _SHAPES_GROUND = (d.COVER, d.OUTCROP, d.CONTRAST, d.ROUGH, d.EAST, d.NORTH, d.ROCKS)
 NO_TRAIL = np.zeros((0, TRAIL), dtype=np.float32)
 
@@ -90,10 +89,7 @@ class Portraits:
             title=title,
             reward=tuple(zip(REWARD_TERMS, terms, strict=True)),
             score=score,
-            conditions=tuple(
-                (name, float(value), abs(float(value) - float(_ORDINARY[name])) > 1e-6)  # type: ignore[arg-type]
-                for name, value in zip(RANGES, c, strict=False)
-            ),
+            conditions=_told(c),
         )
 
     def trail_point(self, index: int) -> tuple[float, float, float, float, float]:
@@ -116,6 +112,14 @@ class Portraits:
                 self._grounds.popitem(last=False)
         self._grounds.move_to_end(key)
         return self._grounds[key]
+
+
+def _told(c: NDArray[np.float32]) -> tuple[tuple[str, float, float, bool], ...]:
+    """The scalar conditions of a row (19,) as a scene has them."""
+    rows = []
+    for value, (name, (low, high)) in zip(c.tolist(), RANGES.items(), strict=False):
+        rows.append((name, value, (value - low) / (high - low), abs(value - _ORDINARY[name]) > 1e-6))
+    return tuple(rows)
 
 
 def ground_of(batch: Batch, m: int, c: NDArray[np.float32]) -> Ground:

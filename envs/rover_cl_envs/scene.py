@@ -84,8 +84,8 @@ class Scene:
     """the terms of the last step's reward, by name"""
     score: float | None = None
     """sum of rewards in this episode, where somebody keeps it"""
-    conditions: tuple[tuple[str, float, bool], ...] = ()
-    """the world: name, value, and whether it is out of the ordinary"""
+    conditions: tuple[tuple[str, float, float, bool], ...] = ()
+    """the world: name, value, where that lies in its range, 0 to 1, and whether it is out of the ordinary"""
 
 
 def between(before: Scene, after: Scene, share: float) -> Scene:

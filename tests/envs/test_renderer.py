@@ -228,7 +228,7 @@ def test_golden_picture(scene: Scene, layer: str) -> None:
         reward=(("progress", 0.08), ("time", -0.02)),
         score=1.5,
         command=(0.8, 0.4),
-        conditions=(("gravity", 3.72, False), ("relief", 0.1, True)),
+        conditions=(("gravity", 3.72, 0.25, False), ("relief", 0.1, 0.2, True)),
     )
     size = (640, 400) if layer == "hud" else (240, 180)
     picture = draw(full, size=size, metres=14.0, layers=LAYERS if layer == "all" else [layer])

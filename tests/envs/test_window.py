@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import resource
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import rover_cl_envs  # noqa: F401  registers the environments
 from rover_cl_envs import Conditions, MarsRoverEnv
@@ -22,15 +26,22 @@ def no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
 
 
+def on_screen() -> NDArray[np.uint8]:
+    surface = pygame.display.get_surface()
+    assert surface is not None
+    return pygame.surfarray.array3d(surface)
+
+
 @pytest.mark.usefixtures("no_screen")
 def test_human_mode_shows_every_step_and_survives_the_closing_of_its_window() -> None:
     env = gym.make("RoverCL/MarsRover-v0", render_mode="human", render_size=(320, 240), num_maps=1)
     env.reset(seed=0)
-    shown = pygame.surfarray.array3d(pygame.display.get_surface())
+    shown = on_screen()
     assert shown.shape == (320, 240, 3) and shown.std() > 5
     env.step(np.array([1.0, 1.0], dtype=np.float32))
-    assert (pygame.surfarray.array3d(pygame.display.get_surface()) != shown).any()
-    assert env.render() is None  # type: ignore[func-returns-value]
+    assert (on_screen() != shown).any()
+    picture: Any = env.render()
+    assert picture is None
     pygame.event.post(pygame.event.Event(pygame.QUIT))
     env.step(np.array([1.0, 0.0], dtype=np.float32))
     assert not pygame.display.get_init()
@@ -76,27 +87,29 @@ def test_memory_stays_flat_in_steady_state() -> None:
 
     drive(2 * len(scenes))
     tracemalloc.start()
-    drive(200)
-    before, _ = tracemalloc.get_traced_memory()
-    surfaces = _surfaces()
-    drive(3000)
-    after, _ = tracemalloc.get_traced_memory()
+    drive(60)
+    before = _traced()
+    drive(300)
+    after = _traced()
     tracemalloc.stop()
+    assert after - before < 5_000
+    surfaces, resident = _surfaces(), _resident()
+    drive(3000)
     assert _surfaces() == surfaces
-    assert after - before < 20_000
+    assert _resident() - resident < 4  # [MiB]; one picture a time would be 3 GiB
+
+
+def _traced() -> int:
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
 
 
 def _surfaces() -> int:
     """Surfaces that are alive."""
-    import gc
-
-    return sum(type(thing) is pygame.Surface for thing in gc.get_objects()) + _kept()
+    return sum(type(thing) is pygame.Surface for thing in gc.get_objects())
 
 
-def _kept() -> int:
-    """Resident memory in steps of 4 MiB: surfaces' pixels are out of the sight of Python."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) // 1024
-    except FileNotFoundError:
-        return 0
+def _resident() -> float:
+    """Resident memory [MiB]: surfaces' pixels are out of the sight of Python."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * resource.getpagesize() / 2**20 if statm.exists() else 0.0
