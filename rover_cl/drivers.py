@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from rover_cl.catalogue import find_stream, parse_algorithm, parse_method
 from rover_cl.configuration import read_config
 from rover_cl.evaluation import Policy, examination_env
+from rover_cl.memory_strip import Memory
+from rover_cl.metrics import segment_matrix
 from rover_cl.records import RunFolder
 from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.streams import Stream
@@ -32,6 +34,8 @@ class Driver:
     """of the actions"""
     stream: Stream | None = None
     """what it was trained on"""
+    memory: Memory | None = None
+    """what it remembers of its stream, if it has been examined"""
     seed: int = 0
     """of its run: whose maps it has not seen"""
 
@@ -100,7 +104,22 @@ def _trained(path: Path, segment: int) -> Driver:
         policy=policy,
         action_type=algorithm.action_type,
         stream=stream,
+        memory=_memory(folder, stream, segment),
         seed=config.seed,
+    )
+
+
+def _memory(folder: RunFolder, stream: Stream, segment: int) -> Memory | None:
+    """Read what an agent scored in its examinations."""
+    finished = folder.finished()
+    if finished is None:
+        return None
+    return Memory(
+        tasks=tuple(task.name for task in stream.tasks),
+        order=tuple(part.task for part in stream.segments),
+        steps=tuple(part.steps for part in stream.segments),
+        success=segment_matrix(finished.scores),
+        segment=segment,
     )
 
 

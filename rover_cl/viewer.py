@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from rover_cl.drive import Drive, changed, score_to_beat
+from rover_cl.memory_strip import HEIGHT, Memory, draw_memory
 from rover_cl.recording import film
 from rover_cl_envs import palette
 from rover_cl_envs.conditions import RANGES
@@ -47,14 +48,23 @@ class Stage:
     Args:
         count: number of drives, 1 or 2.
         size: of each picture [px]; None: with instruments for one, without for two.
+        memories: of each driver, for a strip below its picture.
     """
 
-    def __init__(self, count: int, size: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, count: int, size: tuple[int, int] | None = None, memories: Sequence[Memory | None] = ()
+    ) -> None:
         one = size or (SIZE if count == 1 else (640, 640))
         self._renderers = [Renderer(one) for _ in range(count)]
-        self.size = (count * one[0] + (count - 1) * GAP, one[1])
+        self._memories = memories if any(memories) else ()
+        self.size = (count * one[0] + (count - 1) * GAP, one[1] + (HEIGHT if self._memories else 0))
+        self.one = one
         self.surface = pygame.Surface(self.size, depth=32)
         self.surface.fill(palette.SHADE)
+        for k, memory in enumerate(self._memories):
+            if memory is not None:
+                place = pygame.Rect(k * (one[0] + GAP), one[1], one[0], HEIGHT)
+                draw_memory(self.surface, memory, Lettering(), place)
         self.ring = True
         self._step = one[0] + GAP
 
@@ -91,7 +101,7 @@ def record(
     Returns:
         Score of each episode of each drive, episode by episode.
     """
-    stage = Stage(len(drives), size)
+    stage = Stage(len(drives), size, [drive.driver.memory for drive in drives])
     smooth = SMOOTH // RENDER_FPS if path.suffix == ".mp4" else 1
     scores = []
     with film(path, RENDER_FPS * smooth) as made:
@@ -143,7 +153,7 @@ class Viewer:
 
     def __init__(self, drives: Sequence[Drive]) -> None:
         self.drives = list(drives)
-        self.stage = Stage(len(drives))
+        self.stage = Stage(len(drives), memories=[drive.driver.memory for drive in drives])
         self.window = Window(self.stage.size, "rover_cl")
         self.letters = Lettering()
         self.speed, self.paused, self.help, self.single = SPEEDS.index(RENDER_FPS), False, True, False
@@ -245,7 +255,7 @@ class Viewer:
         if len(self.drives) > 1:
             return
         found = condition_at(
-            self.drives[0].moment(), place, self.stage.size[0] - PANEL_WIDTH, self.stage.size[1]
+            self.drives[0].moment(), place, self.stage.one[0] - PANEL_WIDTH, self.stage.one[1]
         )
         if found is not None:
             name, share = found
@@ -254,7 +264,7 @@ class Viewer:
 
     def _draw_words(self) -> None:
         """Speed, score to beat, and the keys."""
-        surface, first = self.stage.surface, self.drives[0]
+        first = self.drives[0]
         top = 34 if len(self.drives) > 1 else 10
         words = [f"{SPEEDS[self.speed]} steps/s" + ("  paused" if self.paused else "")]
         words.append(f"to beat: {self.rival:+.2f} (autopilot)")
@@ -268,7 +278,7 @@ class Viewer:
             self._say(text, 10, top + 24 * k)
         if self.help:
             for k, (key, meaning) in enumerate(HELP):
-                y = surface.get_height() - 34 - 20 * (len(HELP) - k)
+                y = self.stage.one[1] - 34 - 20 * (len(HELP) - k)
                 self._say(f"{key}  {meaning}", 10, y)
 
     def _say(self, text: str, x: int, y: int) -> None:

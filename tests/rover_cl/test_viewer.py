@@ -15,11 +15,16 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from rover_cl.cli import app
+from rover_cl.configuration import RunConfig
 from rover_cl.drive import Drive
-from rover_cl.drivers import find_driver
+from rover_cl.drivers import find_driver, stream_for
+from rover_cl.experiment import run
+from rover_cl.memory_strip import COLOURS, HEIGHT, Memory, draw_memory
 from rover_cl.recording import film
 from rover_cl.viewer import SPEEDS, Viewer, record
 from rover_cl_envs.drawing import pygame
+from rover_cl_envs.lettering import Lettering
+from rover_cl_envs.palette import INK
 from rover_cl_envs.streams import get_stream
 
 TOOLS = ("Xvfb", "xdotool")
@@ -101,6 +106,48 @@ def test_two_drives_are_filmed_side_by_side(tmp_path: Path) -> None:
         assert picture.size == (132, 48) and getattr(picture, "n_frames", 1) >= 2
     assert len(scores) == 2 and told[-1] == 1.0
     assert [file.name for file in tmp_path.iterdir()] == ["a.gif"]
+
+
+def test_the_strip_shows_what_is_left_of_each_task() -> None:
+    success = np.array([[1.0, 0.5], [0.25, 1.0]])
+    memory = Memory(tasks=("a", "b"), order=(0, 1), steps=(3, 1), success=success, segment=1)
+    surface = pygame.Surface((400, HEIGHT), depth=32)
+    draw_memory(surface, memory, Lettering(), surface.get_rect())
+    pixels = pygame.surfarray.array3d(surface)  # (x, y, 3)
+    segments, bars = pixels[:, 10], pixels[:, 34:]
+    first, second = ((segments == colour).all(axis=-1).sum() for colour in COLOURS[:2])
+    assert first / second == pytest.approx(3, rel=0.15)  # as long as their steps
+    room = HEIGHT - 40 - 16
+    for task, colour in enumerate(COLOURS[:2]):
+        filled = (bars == colour).all(axis=-1).any(axis=0).sum()
+        assert filled == pytest.approx(success[1, task] * room, abs=3)
+    best = (bars[20:150] == INK).all(axis=-1).all(axis=0)
+    assert best.any() and np.flatnonzero(best)[0] <= 1  # the first task was once known wholly
+
+
+def test_a_trained_agent_is_found_and_remembers(tmp_path: Path) -> None:
+    run(micro("finetune"), tmp_path)
+    driver = find_driver(str(tmp_path), 1)
+    assert driver.name == "finetune, segment 1" and driver.memory is not None
+    assert driver.memory.success.shape == (3, 2) and driver.memory.segment == 0
+    assert find_driver(str(tmp_path / "checkpoint" / "segment-02")).memory.segment == 2  # type: ignore[union-attr]
+    drive = Drive(driver, stream_for(driver, None), driver.seed)
+    drive.step()
+    assert drive.moment().step == 1
+    with pytest.raises(ValueError, match="no checkpoint of segment 9"):
+        find_driver(str(tmp_path), 9)
+
+
+def micro(method: str) -> RunConfig:
+    return RunConfig(
+        stream="lookalike",
+        method=method,
+        algorithm="ppo:n_steps=8,batch_size=64,n_epochs=1",
+        steps_per_segment=64,
+        num_envs=8,
+        eval_episodes=2,
+        evals_per_segment=1,
+    )
 
 
 def test_a_film_that_fails_leaves_nothing(tmp_path: Path) -> None:
