@@ -5,16 +5,18 @@
 #   make check     style, types, layers
 #   make wheel     build the wheel and try it in a clean environment
 #   make bench     speed, beside peers
+#   make gallery   films of drives, into docs/images
 
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= runs/smoke
+GALLERY ?= docs/images
 PYTEST_ARGS ?= -n 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TOO_OLD := "rover_cl needs Python >= 3.11, but '$(PYTHON)' is %d.%d. Name a newer one: make PYTHON=python3.12 ..."
 
-.PHONY: setup compare test check format wheel bench clean
+.PHONY: setup compare test check format wheel bench gallery clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -51,6 +53,10 @@ wheel: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/rover-cl bench
+
+gallery: $(STAMP)
+	$(BIN)/rover-cl watch autopilot random --stream lookalike --record $(GALLERY)/drive.gif
+	$(BIN)/rover-cl watch autopilot --stream wheel-fault --task right-side-worn --record $(GALLERY)/wheel-fault.gif
 
 clean:
 	rm -rf $(VENV) .cache .hypothesis build dist

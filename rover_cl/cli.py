@@ -291,6 +291,46 @@ def bench(
             typer.echo(text)
 
 
+@app.command(epilog="Example: rover-cl watch runs/smoke/mars6/finetune/seed-0 --segment 1")
+def watch(
+    who: Annotated[
+        str, typer.Argument(help="keyboard, autopilot, random, a run's folder, or a checkpoint's.")
+    ] = "keyboard",
+    against: Annotated[
+        str | None, typer.Argument(help="A second driver, side by side on the same ground.")
+    ] = None,
+    stream: Stream = None,
+    task: Annotated[str | None, typer.Option(help="Name of the task to begin with.")] = None,
+    episode: Annotated[int, typer.Option(help="Number of the episode to begin with.", min=0)] = 0,
+    segment: Annotated[int | None, typer.Option(help="Agent after this segment. [default: latest]")] = None,
+    against_segment: Annotated[int | None, typer.Option(help="The same for the second driver.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Film to this .mp4 or .gif; no window.")] = None,
+    episodes: Annotated[int, typer.Option(help="Episodes to film, each of the next task.", min=1)] = 1,
+) -> None:
+    """Watch an agent drive, or drive yourself; two side by side. The keys are shown on the screen."""
+    with orderly():
+        from rover_cl.drive import Drive
+        from rover_cl.drivers import find_driver, stream_for
+        from rover_cl.recording import check_film
+        from rover_cl.viewer import Viewer, film_with_progress
+
+        if record is not None:
+            check_film(record)
+        names = [(who, segment)] + ([(against, against_segment)] if against else [])
+        drivers = [find_driver(name, which) for name, which in names]
+        shown = stream_for(drivers[0], stream)
+        tasks = [t.name for t in shown.tasks]
+        if task is not None and task not in tasks:
+            raise unknown_name("task", task, tasks)
+        drives = [Drive(driver, shown, drivers[0].seed) for driver in drivers]
+        for drive in drives:
+            drive.begin(tasks.index(task) if task else 0, episode)
+        if record is None:
+            Viewer(drives).run()
+        else:
+            film_with_progress(drives, record, episodes)
+
+
 def main() -> None:
     """Run the command line."""
     app()

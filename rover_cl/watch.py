@@ -124,19 +124,19 @@ def film(
 ) -> list[Frame]:
     """Draw the first rover's episode; the last frame says how it ended."""
     observations, _ = env.reset(seed=seed)
-    track: list[tuple[float, float]] = []
+    trail: list[tuple[float, ...]] = []
     frames: list[Frame] = []
     step = 0
     while True:
-        scene = env.scene(0, track=tuple(track))
-        track.append(scene.pose[:2])
+        trail.append(env.trail_point())
+        scene = env.scene(0, trail=trail)
         if step % every == 0:
             frames.append(_captioned(draw(scene, size=(size, size)), title))
         observations, _, terminated, truncated, infos = env.step(policy(observations, np.array([step == 0])))
         step += 1
         if terminated[0] or truncated[0]:
             ending = "arrived" if infos["success"][0] else f"failed: {outcome_name(infos['outcome'][0])}"
-            last = env.scene(0, track=tuple(track))
+            last = env.scene(0, trail=[*trail, env.trail_point()])
             frames.append(_captioned(draw(last, size=(size, size)), f"{title}: {ending}"))
             return frames
 

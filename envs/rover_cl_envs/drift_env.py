@@ -75,6 +75,11 @@ class MarsDriftEnv(MarsRoverEnv):
         self.stream_step += 1
         return observation, reward, terminated, truncated, info | notice
 
+    @property
+    def title(self) -> str:
+        """The stream and the task of this moment."""
+        return f"{self.stream.name}: {self.stream.tasks[self.stream.segments[self._segment].task].name}"
+
     def _follow(self) -> None:
         """Take over the conditions of this moment."""
         segment, since = self.stream.locate(self.stream_step)

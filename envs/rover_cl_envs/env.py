@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
@@ -11,12 +11,22 @@ from numpy.typing import NDArray
 
 from rover_cl_envs.batch import RESTART, STAY, Batch
 from rover_cl_envs.conditions import Conditions
-from rover_cl_envs.dynamics import X, Y
 from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS, RUNNING, SUCCESS, TIME_LIMIT, Mission
-from rover_cl_envs.portrait import portrait
+from rover_cl_envs.portrait import NO_TRAIL, Portraits
 from rover_cl_envs.rovers import get_rover
-from rover_cl_envs.scene import Scene
-from rover_cl_envs.vector_env import DISCRETE_ACTIONS, action_space, observation_space
+from rover_cl_envs.scene import Scene, between
+from rover_cl_envs.vector_env import (
+    DISCRETE_ACTIONS,
+    RENDER_FPS,
+    RENDER_SIZE,
+    action_space,
+    check_size,
+    observation_space,
+)
+
+if TYPE_CHECKING:  # pygame is loaded by those who draw, not by those who train
+    from rover_cl_envs.renderer import Renderer
+    from rover_cl_envs.window import Window
 
 _ALL = np.ones(1, dtype=np.bool_)
 
@@ -62,15 +72,20 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         time_limit: steps after which an episode is truncated; `max_episode_steps` of `gymnasium.make` puts a
             wrapper around it that can only shorten it, and that `outcome` knows nothing of.
         cues: whether the site and order cues are shown; if not, they read 0.
-        render_mode: None or "rgb_array".
+        render_mode: None; "rgb_array": `render` gives a picture; or "human": every step is shown in a window
+            as five pictures, at 60 a second, so that a step takes 1/12 s. If the window is closed, the
+            environment goes on unseen.
+        render_size: width and height of the picture [px]; smaller ones are made faster. The panel of
+            instruments needs 640 x 400, and 220 px more in width than in height.
 
     Raises:
         ValueError: an argument out of range or of an unknown name.
+        RuntimeError: at the first picture under "human", where there is no display.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  Gymnasium declares it so
-        "render_modes": ["rgb_array"],
-        "render_fps": 12,
+        "render_modes": ["human", "rgb_array"],
+        "render_fps": RENDER_FPS,
     }
 
     def __init__(
@@ -85,9 +100,11 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         time_limit: int = 200,
         cues: bool = True,
         render_mode: str | None = None,
+        render_size: tuple[int, int] = RENDER_SIZE,
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(f"render_mode is {render_mode!r}, expected None or 'rgb_array'.")
+            raise ValueError(f"render_mode is {render_mode!r}, expected None, 'rgb_array' or 'human'.")
+        check_size(render_size)
         if time_limit < 1:
             raise ValueError(f"time_limit is {time_limit}, expected an integer >= 1.")
         self.observation_space: spaces.Space[Any] = observation_space()
@@ -107,7 +124,13 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         )
         self._command = np.zeros((1, 2), dtype=np.float32)
         self._started = False
-        self._track: list[tuple[float, float]] = []
+        self._portraits = Portraits(self._batch, (mission or Mission()).reach)
+        self._trail: list[tuple[float, ...]] = []
+        self._score = 0.0
+        self._render_size = render_size
+        self._renderer: Renderer | None = None
+        self._window: Window | None = None
+        self._shown: Scene | None = None
         self.set_conditions(conditions or Conditions())
 
     def set_conditions(self, conditions: Conditions) -> None:
@@ -132,7 +155,10 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
             self._batch.seed(int(self.np_random.integers(2**31)) if seed is None else seed)
         self._started = True
         self._batch.start(_ALL)
-        self._track = [self._position()]
+        self._trail = [self._portraits.trail_point(0)]
+        self._score = 0.0
+        if self.render_mode == "human":
+            self._show()
         return self._batch.observations[0], {"outcome": RUNNING, "success": False}
 
     def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
@@ -157,7 +183,10 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         b.step(self._command)
         code = int(b.outcomes[0])
         if self.render_mode is not None:
-            self._track.append(self._position())
+            self._trail.append(self._portraits.trail_point(0))
+            self._score += float(b.rewards[0])
+        if self.render_mode == "human":
+            self._show()
         info = {"outcome": code, "success": code == SUCCESS}
         truncated = code == TIME_LIMIT
         return b.observations[0], float(b.rewards[0]), code != RUNNING and not truncated, truncated, info
@@ -172,19 +201,48 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         return OUTCOMES[self._batch.outcomes[0]]
 
     def scene(self, title: str = "") -> Scene:
-        """A picture's worth of values."""
-        return portrait(self._batch, 0, track=self._track, title=title)
+        """A picture's worth of values; trail and score are kept under a render mode only."""
+        trail = np.array(self._trail, dtype=np.float32) if self._trail else NO_TRAIL
+        score = None if self.render_mode is None else self._score
+        return self._portraits.scene(0, trail=trail, title=title or self.title, score=score)
+
+    @property
+    def title(self) -> str:
+        """One line for the top of the picture."""
+        return "Mars rover"
 
     def render(self) -> NDArray[np.uint8] | None:
-        """A top-down picture (480, 480, 3) under render_mode="rgb_array", else None."""
-        if self.render_mode is None:
+        """A top-down picture (height, width, 3) of `render_size` under render_mode="rgb_array", else None."""
+        if self.render_mode != "rgb_array":
             return None
-        from rover_cl_envs.renderer import draw  # pygame is loaded by those who draw, not by those who train
+        return self._drawn().picture(self.scene())
 
-        return draw(self.scene())
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._window is not None:
+            self._window.close()
 
-    def _position(self) -> tuple[float, float]:
-        return float(self._batch.state[0, X]), float(self._batch.state[0, Y])
+    def _drawn(self) -> Renderer:
+        from rover_cl_envs.renderer import Renderer
+
+        if self._renderer is None:
+            self._renderer = Renderer(self._render_size)
+        return self._renderer
+
+    def _show(self) -> None:
+        """Move the picture in the window on to where the rover is now."""
+        from rover_cl_envs.window import SMOOTH, Window
+
+        if self._window is None:
+            self._window = Window(self._render_size, "rover_cl")
+        before, self._shown = self._shown, self.scene()
+        frames = SMOOTH // RENDER_FPS if before is not None and self._shown.step else 1
+        for k in range(1, frames + 1):
+            self._window.events()
+            if self._window.closed:
+                return
+            moment = self._shown if before is None else between(before, self._shown, k / frames)
+            self._window.show(self._drawn().draw(moment))
 
     def _read(self, action: Any) -> None:
         """Write the action into the command row."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import OrderedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rover_cl_envs import dynamics as d
 from rover_cl_envs.batch import MAP, STEP, Batch
-from rover_cl_envs.mission import OUTCOMES
-from rover_cl_envs.scene import Scene
-from rover_cl_envs.sensors import FLECKS
+from rover_cl_envs.conditions import RANGES, Conditions
+from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS
+from rover_cl_envs.scene import TRAIL, Ground, Scene
+from rover_cl_envs.sensors import FLECKS, RING, ring_points
 from rover_cl_envs.terrain import (
     ABUNDANCE_STEPS,
     CELL,
@@ -24,46 +26,116 @@ from rover_cl_envs.terrain import (
     values,
 )
 
+KEPT_GROUNDS = 8
+_ORDINARY = {name: float(getattr(Conditions(), name)) for name in RANGES}
+_SHAPES_GROUND = (d.COVER, d.OUTCROP, d.CONTRAST, d.ROUGH, d.EAST, d.NORTH, d.ROCKS)
+NO_TRAIL = np.zeros((0, TRAIL), dtype=np.float32)
 
-def portrait(
-    batch: Batch, index: int, *, track: Sequence[tuple[float, float]] = (), title: str = ""
-) -> Scene:
-    """What a picture of rover `index` needs.
+
+class Portraits:
+    """Scenes of a batch's rovers; rovers on the same map in the same world share one ground.
 
     Args:
         batch: the rovers.
-        index: which of them.
-        track: positions visited [m].
-        title: one line for the top of the picture.
+        reach: a target counts as reached within this distance [m].
     """
-    s, c = batch.state[index], batch.conditions[index]
-    m, step = batch.counters[index, MAP], int(batch.counters[index, STEP])
-    ground = batch.ground[m]
-    code, patch = ground[..., ROCK], values(ground, PATCH)
+
+    def __init__(self, batch: Batch, reach: float) -> None:
+        self._batch = batch
+        self._reach = reach
+        self._ring = ring_points()
+        self._grounds: OrderedDict[tuple[float, ...], Ground] = OrderedDict()
+
+    def scene(
+        self,
+        index: int,
+        *,
+        trail: NDArray[np.float32] = NO_TRAIL,
+        title: str = "",
+        score: float | None = None,
+    ) -> Scene:
+        """What a picture of rover `index` needs.
+
+        Args:
+            index: which of the rovers.
+            trail: (k, 5) where it has been, `trail_point` of each step.
+            title: one line for the top of the picture.
+            score: sum of rewards so far.
+        """
+        b = self._batch
+        s, c = b.state[index], b.conditions[index]
+        step = int(b.counters[index, STEP])
+        terms = b.reward_terms[index].tolist() if step else [0.0] * len(REWARD_TERMS)
+        return Scene(
+            ground=self._ground(index),
+            pose=(float(s[d.X]), float(s[d.Y]), float(s[d.YAW])),
+            targets=(
+                (float(s[d.TARGET_AX]), float(s[d.TARGET_AY])),
+                (float(s[d.TARGET_BX]), float(s[d.TARGET_BY])),
+            ),
+            rewarded=int(s[d.REWARDED]),
+            reach=self._reach,
+            wheels=b.rover.wheels,
+            wheel_health=tuple(float(h) for h in c[d.HEALTH : d.HEALTH + 6]),
+            trail=trail,
+            slip=(float(s[d.SLIP_L]), float(s[d.SLIP_R])),
+            sinkage=(float(s[d.SINK_L]), float(s[d.SINK_R])),
+            pitch=math.atan(s[d.PITCH]),
+            roll=math.atan(s[d.ROLL]),
+            command=(float(s[d.DRIVE]), float(s[d.STEER])),
+            ring=self._sensed(index),
+            step=step,
+            outcome=OUTCOMES[b.outcomes[index]],
+            title=title,
+            reward=tuple(zip(REWARD_TERMS, terms, strict=True)),
+            score=score,
+            conditions=_told(c),
+        )
+
+    def trail_point(self, index: int) -> tuple[float, float, float, float, float]:
+        """Where rover `index` is, and how it slips: one row of a trail."""
+        s = self._batch.state[index]
+        return float(s[d.X]), float(s[d.Y]), float(s[d.YAW]), float(s[d.SLIP_L]), float(s[d.SLIP_R])
+
+    def _sensed(self, index: int) -> NDArray[np.float32]:
+        """The terrain ring (24, 4) as the last observation has it."""
+        values = self._batch.observations[index, RING:].reshape(-1, 2)
+        return np.column_stack([self._ring, values[:, 0] / 2, values[:, 1]]).astype(np.float32)
+
+    def _ground(self, index: int) -> Ground:
+        b = self._batch
+        m, c = int(b.counters[index, MAP]), b.conditions[index]
+        key = (m, *(float(c[column]) for column in _SHAPES_GROUND))
+        if key not in self._grounds:
+            self._grounds[key] = ground_of(b, m, c)
+            if len(self._grounds) > KEPT_GROUNDS:
+                self._grounds.popitem(last=False)
+        self._grounds.move_to_end(key)
+        return self._grounds[key]
+
+
+def _told(c: NDArray[np.float32]) -> tuple[tuple[str, float, float, bool], ...]:
+    """The scalar conditions of a row (19,) as a scene has them."""
+    rows = []
+    for value, (name, (low, high)) in zip(c.tolist(), RANGES.items(), strict=False):
+        rows.append((name, value, (value - low) / (high - low), abs(value - _ORDINARY[name]) > 1e-6))
+    return tuple(rows)
+
+
+def ground_of(batch: Batch, m: int, c: NDArray[np.float32]) -> Ground:
+    """Map `m` of a batch's bank, under the conditions `c` (19,)."""
+    cells = batch.ground[m]
+    code, patch = cells[..., ROCK], values(cells, PATCH)
     stands = code >> 8 <= int(ABUNDANCE_STEPS * c[d.ROCKS] + 1e-3)
     sand = np.clip((patch - (1 - c[d.COVER])) / PATCH_EDGE, 0, 1)
     outcrop = np.clip((c[d.OUTCROP] - patch) / PATCH_EDGE, 0, 1)
-    albedo = c[d.CONTRAST] * (sand - outcrop) + FLECKS * values(ground, TEXTURE)
-    return Scene(
-        heights=values(ground, RELIEF) * c[d.ROUGH],
+    return Ground(
+        heights=values(cells, RELIEF) * c[d.ROUGH],
         sand=sand,
-        albedo=albedo,
+        outcrop=outcrop,
+        albedo=c[d.CONTRAST] * (sand - outcrop) + FLECKS * values(cells, TEXTURE),
         rocks=np.where(stands, (code & 255) * ROCK_UNIT, 0).astype(np.float32),
         cell=CELL,
-        pose=(float(s[d.X]), float(s[d.Y]), float(s[d.YAW])),
-        targets=(
-            (float(s[d.TARGET_AX]), float(s[d.TARGET_AY])),
-            (float(s[d.TARGET_BX]), float(s[d.TARGET_BY])),
-        ),
-        rewarded=int(s[d.REWARDED]),
-        wheels=batch.rover.wheels,
-        wheel_health=tuple(float(h) for h in c[d.HEALTH : d.HEALTH + 6]),
-        track=np.array(track, dtype=np.float32).reshape(-1, 2),
-        slip=(float(s[d.SLIP_L]), float(s[d.SLIP_R])),
-        sinkage=(float(s[d.SINK_L]), float(s[d.SINK_R])),
-        pitch=math.atan(s[d.PITCH]),
-        roll=math.atan(s[d.ROLL]),
-        step=step,
-        outcome=OUTCOMES[batch.outcomes[index]],
-        title=title,
+        climbed=batch.rover.obstacle,
+        slope=(float(c[d.EAST]), float(c[d.NORTH])),
     )

@@ -2,38 +2,66 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+TRAIL = 5
+"""Columns of a trail: x, y [m], yaw [rad], slip left, slip right."""
 
-@dataclass(frozen=True, kw_only=True)
-class Scene:
-    """One rover on its map at one moment. Maps are periodic, rows are y (north), columns x (east)."""
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ground:
+    """The map that scenes share. Maps are periodic, rows are y (north), columns x (east).
+
+    Grounds are told apart by identity: whoever changes a map makes a new one.
+    """
 
     heights: NDArray[np.float32]
-    """(256, 256) ground height without rocks [m]"""
+    """(n, n) ground height without rocks [m]"""
     sand: NDArray[np.float32]
-    """(256, 256) share of the patch soil, 0 firm ground to 1 full patch"""
+    """(n, n) share of the patch soil, 0 firm ground to 1 full patch"""
+    outcrop: NDArray[np.float32]
+    """(n, n) share of bare rock, 0 to 1"""
     albedo: NDArray[np.float32]
-    """(256, 256) what the camera sees, about -1 dark to 1 bright"""
+    """(n, n) what the camera sees, about -1 dark to 1 bright"""
     rocks: NDArray[np.float32]
-    """(256, 256) rock height [m], 0 where there is none"""
+    """(n, n) rock height [m], 0 where there is none"""
     cell: float
     """width of a cell [m]"""
+    climbed: float = math.inf
+    """rocks up to this height can be driven over [m]"""
+    slope: tuple[float, float] = (0.0, 0.0)
+    """mean grade towards east and north, which the heights leave out"""
+
+    @property
+    def period(self) -> float:
+        """Width of the map [m]."""
+        return self.heights.shape[0] * self.cell
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """One rover on its map at one moment."""
+
+    ground: Ground
+    """the map"""
     pose: tuple[float, float, float]
     """x [m], y [m], yaw [rad]; yaw 0 looks along +x, counter-clockwise positive"""
     targets: tuple[tuple[float, float], tuple[float, float]]
     """positions of A and B [m]"""
     rewarded: int
     """0 where A is the goal, 1 where B is"""
+    reach: float
+    """a target counts as reached within this distance [m]"""
     wheels: NDArray[np.float32]
     """(6, 2) wheel positions in the body frame [m], x forward, y left"""
     wheel_health: tuple[float, ...]
     """6 values, 1 healthy, 0 dead; in the order of `wheels`"""
-    track: NDArray[np.float32]
-    """(k, 2) positions visited in this episode [m]"""
+    trail: NDArray[np.float32]
+    """(k, 5) poses passed in this episode and the slip there, columns as `TRAIL` says"""
     slip: tuple[float, float]
     """slip ratio left, right"""
     sinkage: tuple[float, float]
@@ -42,9 +70,51 @@ class Scene:
     """nose-up angle [rad]"""
     roll: float
     """left-side-up angle [rad]"""
+    command: tuple[float, float] = (0.0, 0.0)
+    """the last command, drive and steer, each -1 to 1"""
+    ring: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 4), dtype=np.float32))
+    """(k, 4) what the rover senses around it: x forward, y left [m], height above the rover [m], albedo"""
     step: int
     """control steps since the episode began"""
     outcome: str
     """"running", or how the episode ended"""
     title: str
     """one line for the top of the picture"""
+    reward: tuple[tuple[str, float], ...] = ()
+    """the terms of the last step's reward, by name"""
+    score: float | None = None
+    """sum of rewards in this episode, where somebody keeps it"""
+    conditions: tuple[tuple[str, float, float, bool], ...] = ()
+    """the world: name, value, where that lies in its range, 0 to 1, and whether it is out of the ordinary"""
+
+
+def between(before: Scene, after: Scene, share: float) -> Scene:
+    """The scene a share, 0 to 1, of the way from one moment to the next, for a smooth film.
+
+    Only what moves is blended; a rover that has been put elsewhere, as by a new episode, jumps.
+    """
+    if share >= 1 or before.ground is not after.ground or after.step != before.step + 1:
+        return after
+    turn = (after.pose[2] - before.pose[2] + math.pi) % (2 * math.pi) - math.pi
+    pose = (
+        before.pose[0] + share * (after.pose[0] - before.pose[0]),
+        before.pose[1] + share * (after.pose[1] - before.pose[1]),
+        before.pose[2] + share * turn,
+    )
+    trail = after.trail.copy()
+    if len(trail) > 1:
+        trail[-1, :3] = pose
+    return replace(
+        after,
+        pose=pose,
+        trail=trail,
+        slip=_blend(before.slip, after.slip, share),
+        sinkage=_blend(before.sinkage, after.sinkage, share),
+        pitch=before.pitch + share * (after.pitch - before.pitch),
+        roll=before.roll + share * (after.roll - before.roll),
+        outcome=before.outcome,
+    )
+
+
+def _blend(a: tuple[float, float], b: tuple[float, float], share: float) -> tuple[float, float]:
+    return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])

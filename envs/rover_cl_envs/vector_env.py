@@ -17,12 +17,16 @@ from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.mission import RUNNING, SUCCESS, TIME_LIMIT, Mission
-from rover_cl_envs.portrait import portrait
+from rover_cl_envs.portrait import NO_TRAIL, Portraits
 from rover_cl_envs.randomness import seeded
 from rover_cl_envs.rovers import get_rover
 from rover_cl_envs.scene import Scene
 from rover_cl_envs.sensors import LIMIT, SIZE
 
+RENDER_SIZE = (960, 720)
+"""Width and height of a picture where nobody asks for another [px]."""
+RENDER_FPS = 12
+"""Steps that are shown in a second: a minute of driving, sixty times as fast as on Mars."""
 ACTION_TYPES = ("continuous", "discrete")
 DISCRETE_ACTIONS = np.array([(d, s) for d in (1, 0, -1) for s in (1, 0, -1)], dtype=np.float32)
 """Drive and steer (9, 2) of the discrete actions: forward, in place, backward x left, straight, right."""
@@ -51,6 +55,16 @@ def action_space(action_type: str) -> spaces.Box | spaces.Discrete[np.int64]:
     return spaces.Discrete(len(DISCRETE_ACTIONS))
 
 
+def check_size(size: tuple[int, int]) -> None:
+    """Refuse a size of a picture that can't be drawn.
+
+    Raises:
+        ValueError: it isn't a pair of integers from 32 on.
+    """
+    if len(size) != 2 or not all(isinstance(n, int | np.integer) and n >= 32 for n in size):
+        raise ValueError(f"render_size is {size}, expected (width, height), two integers >= 32 [px].")
+
+
 class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[Any]]):
     """`num_envs` rovers, each on a map of its own from one bank, all in one compiled kernel.
 
@@ -74,6 +88,8 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         autoreset_mode: NEXT_STEP (Gymnasium's default), SAME_STEP or DISABLED.
         cues: whether the site and order cues are shown; if not, they read 0.
         threads: at most this many; None is all that numba has.
+        render_mode: None or "rgb_array".
+        render_size: width and height of each rover's picture [px].
 
     Raises:
         ValueError: an argument out of range or of an unknown name.
@@ -94,6 +110,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         cues: bool = True,
         threads: int | None = None,
         render_mode: str | None = None,
+        render_size: tuple[int, int] = RENDER_SIZE,
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}, expected an integer >= 1.")
@@ -103,11 +120,12 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             raise ValueError(f"threads is {threads}, expected an integer >= 1, or None for all.")
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode is {render_mode!r}, expected None or 'rgb_array'.")
+        check_size(render_size)
         if autoreset_mode not in [*AutoresetMode, *(mode.value for mode in AutoresetMode)]:
             raise unknown_name("autoreset_mode", str(autoreset_mode), [mode.value for mode in AutoresetMode])
         mode = AutoresetMode(autoreset_mode)
         self.num_envs = num_envs
-        self.metadata = {"autoreset_mode": mode, "render_modes": ["rgb_array"], "render_fps": 12}
+        self.metadata = {"autoreset_mode": mode, "render_modes": ["rgb_array"], "render_fps": RENDER_FPS}
         self.render_mode = render_mode
         self.single_observation_space = observation_space()
         self.single_action_space = action_space(action_type)
@@ -126,6 +144,8 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             cues=cues,
             threads=threads,
         )
+        self._portraits = Portraits(self._batch, (mission or Mission()).reach)
+        self._render_size = render_size
         self._drift: Drift | None = None
         self._steps = 0
         self._started = False
@@ -217,23 +237,36 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             self._add_final(infos, terminated | truncated)
         return b.observations, b.rewards, terminated, truncated, infos
 
-    def scene(self, index: int = 0, *, track: Sequence[tuple[float, float]] = (), title: str = "") -> Scene:
+    def scene(
+        self,
+        index: int = 0,
+        *,
+        trail: Sequence[tuple[float, ...]] = (),
+        title: str = "",
+        score: float | None = None,
+    ) -> Scene:
         """A picture's worth of values of one rover.
 
         Args:
             index: which rover.
-            track: positions to draw as its track [m]; each scene's `pose` is the next one.
+            trail: where it has been: the `trail_point` of each step.
             title: one line for the top of the picture.
+            score: sum of rewards so far.
         """
-        return portrait(self._batch, index, track=track, title=title)
+        rows = np.array(trail, dtype=np.float32) if len(trail) else NO_TRAIL
+        return self._portraits.scene(index, trail=rows, title=title, score=score)
+
+    def trail_point(self, index: int = 0) -> tuple[float, ...]:
+        """Pose and slip of one rover now, as `scene` takes them in its trail."""
+        return self._portraits.trail_point(index)
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
-        """A picture (480, 480, 3) of every rover under render_mode="rgb_array", else None."""
+        """A picture (height, width, 3) of every rover under render_mode="rgb_array", else None."""
         if self.render_mode is None:
             return None
         from rover_cl_envs.renderer import draw  # pygame is loaded by those who draw, not by those who train
 
-        return tuple(draw(self.scene(i)) for i in range(self.num_envs))
+        return tuple(draw(self.scene(i), size=self._render_size) for i in range(self.num_envs))
 
     def _commands(self, actions: NDArray[Any]) -> NDArray[np.float32]:
         """Actions as drive and steer (n, 2)."""

@@ -228,11 +228,11 @@ def test_step_after_the_end_is_refused(name: str) -> None:
 
 @each_id
 def test_picture(name: str) -> None:
-    env = make(name, render_mode="rgb_array")
+    env = make(name, render_mode="rgb_array", render_size=(320, 240))
     env.reset(seed=0)
     env.step(np.array([1.0, 0.0]))
     picture: Any = env.render()
-    assert picture.shape == (480, 480, 3) and picture.dtype == np.uint8
+    assert picture.shape == (240, 320, 3) and picture.dtype == np.uint8
     assert picture.std() > 5
     env.close()
     env.close()
@@ -242,7 +242,8 @@ def test_picture(name: str) -> None:
 @pytest.mark.parametrize(
     ("kwargs", "named"),
     [
-        ({"render_mode": "human"}, "rgb_array"),
+        ({"render_mode": "humane"}, "rgb_array"),
+        ({"render_size": (320, 8)}, "render_size"),
         ({"rover": "merr"}, "'mer'"),
         ({"action_type": "discret"}, "'discrete'"),
         ({"time_limit": 0}, "time_limit"),

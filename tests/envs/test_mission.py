@@ -150,8 +150,8 @@ def tallest_under_wheels(env: MarsRoverEnv) -> float:
     x, y, yaw = scene.pose
     turn = np.array([[math.cos(yaw), math.sin(yaw)], [-math.sin(yaw), math.cos(yaw)]])
     places = scene.wheels @ turn + (x, y)
-    columns, rows = np.floor(places / scene.cell).astype(int).T % len(scene.rocks)
-    return float(scene.rocks[rows, columns].max())
+    columns, rows = np.floor(places / scene.ground.cell).astype(int).T % len(scene.ground.rocks)
+    return float(scene.ground.rocks[rows, columns].max())
 
 
 def test_start_is_as_the_mission_says() -> None:
@@ -167,10 +167,10 @@ def test_start_is_as_the_mission_says() -> None:
         assert math.dist(*scene.targets) >= mission.apart - 1e-3
         for x, y in (scene.pose[:2], *scene.targets):
             offsets = np.arange(-CLEAR, CLEAR + 1)
-            columns = (math.floor(x / scene.cell) + offsets) % 256
-            rows = (math.floor(y / scene.cell) + offsets) % 256
+            columns = (math.floor(x / scene.ground.cell) + offsets) % 256
+            rows = (math.floor(y / scene.ground.cell) + offsets) % 256
             around = np.ix_(rows, columns)
-            assert not scene.sand[around].any() and scene.rocks[around].max() <= MER.obstacle
+            assert not scene.ground.sand[around].any() and scene.ground.rocks[around].max() <= MER.obstacle
         assert scene.slip == (0, 0) and scene.step == 0 and scene.outcome == "running"
     assert np.abs(np.mean(np.exp(1j * np.array(headings)))) < 0.2
 

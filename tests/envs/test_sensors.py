@@ -129,15 +129,15 @@ def test_ring_shows_heights_and_albedo(
     slope = 0.05
     for observation, scene, _ in looks:
         x, y, yaw = scene.pose
-        side = len(scene.heights)
-        here = scene.heights[int(y // scene.cell) % side, int(x // scene.cell) % side]
+        side = len(scene.ground.heights)
+        here = scene.ground.heights[int(y // scene.ground.cell) % side, int(x // scene.ground.cell) % side]
         for p, (ahead, left) in enumerate(ring_points()):
             east = math.cos(yaw) * ahead - math.sin(yaw) * left
             north = math.sin(yaw) * ahead + math.cos(yaw) * left
-            at = int((y + north) // scene.cell) % side, int((x + east) // scene.cell) % side
-            height = scene.heights[at] + scene.rocks[at] + slope * east - here
+            at = int((y + north) // scene.ground.cell) % side, int((x + east) // scene.ground.cell) % side
+            height = scene.ground.heights[at] + scene.ground.rocks[at] + slope * east - here
             assert observation[RING + 2 * p] == pytest.approx(2 * height, abs=1e-3)
-            assert observation[RING + 2 * p + 1] == pytest.approx(scene.albedo[at], abs=1e-3)
+            assert observation[RING + 2 * p + 1] == pytest.approx(scene.ground.albedo[at], abs=1e-3)
 
 
 @pytest.mark.parametrize("name", TRACES)
@@ -175,8 +175,14 @@ def test_bright_ground_is_soft_where_the_cue_says_so() -> None:
         envs = MarsRoverVectorEnv(1, num_maps=1, conditions=Conditions(albedo_contrast=contrast))
         envs.reset(seed=0)
         scene = envs.scene()
-        assert contrast * scene.albedo[scene.sand > 0.9].mean() > 0.8
-        assert abs(scene.albedo[scene.sand > 0.9].mean() - scene.albedo[scene.sand == 0].mean()) > 0.8
+        assert contrast * scene.ground.albedo[scene.ground.sand > 0.9].mean() > 0.8
+        assert (
+            abs(
+                scene.ground.albedo[scene.ground.sand > 0.9].mean()
+                - scene.ground.albedo[scene.ground.sand == 0].mean()
+            )
+            > 0.8
+        )
 
 
 FUZZED = MarsRoverVectorEnv(4, num_maps=2, time_limit=6)

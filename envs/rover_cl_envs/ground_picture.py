@@ -1,0 +1,62 @@
+"""The ground of a picture, painted tile by tile where it is looked at, and kept."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rover_cl_envs.drawing import pygame
+from rover_cl_envs.ground_tile import light_of, paint_tile
+from rover_cl_envs.scene import Ground
+from rover_cl_envs.view import View
+
+TILES = 8
+"""Tiles along each side of a map."""
+
+
+def snapped_scale(period: float, scale: float) -> float:
+    """The nearest scale [px/m] at which a tile is a whole number of pixels wide."""
+    tile = period / TILES
+    return max(2, round(scale * tile)) / tile
+
+
+class GroundPicture:
+    """Tiles of the map seen last; another map takes over their surfaces.
+
+    Args:
+        scale: [px/m], from `snapped_scale`.
+    """
+
+    def __init__(self, scale: float) -> None:
+        self._scale = scale
+        self._ground: Ground | None = None
+        self._tiles: dict[tuple[int, int], pygame.Surface] = {}
+        self._spare: list[pygame.Surface] = []
+
+    @property
+    def ground(self) -> Ground | None:
+        """The map whose tiles are kept."""
+        return self._ground
+
+    def draw(self, surface: pygame.Surface, ground: Ground, view: View) -> None:
+        """Cover a surface with the ground in view."""
+        if ground is not self._ground:
+            self._ground, self._light = ground, light_of(ground)
+            self._spare += self._tiles.values()
+            self._tiles.clear()
+        side = round(self._scale * ground.period / TILES)
+        # Pixels east and south of the map's north-west corner, of the picture's north-west corner.
+        left = round(view.centre[0] * self._scale - view.width / 2)
+        top = round((ground.period - view.centre[1]) * self._scale - view.height / 2)
+        for row in range(top // side, (top + view.height - 1) // side + 1):
+            for column in range(left // side, (left + view.width - 1) // side + 1):
+                tile = self._tile(ground, column % TILES, (TILES - 1 - row) % TILES, side)
+                surface.blit(tile, (column * side - left, row * side - top))
+
+    def _tile(self, ground: Ground, column: int, row: int, side: int) -> pygame.Surface:
+        if (column, row) not in self._tiles:
+            cells = ground.heights.shape[0] // TILES
+            pixels = paint_tile(ground, self._light, column, row, cells, side)
+            tile = self._spare.pop() if self._spare else pygame.Surface((side, side), depth=32)
+            pygame.surfarray.blit_array(tile, np.swapaxes(pixels, 0, 1))
+            self._tiles[column, row] = tile
+        return self._tiles[column, row]

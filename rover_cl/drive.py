@@ -1,0 +1,95 @@
+"""One rover, one driver, one episode after another: what the viewer shows and the recorder films."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from rover_cl.drivers import Driver, go_to_goal
+from rover_cl.evaluation import Policy, examination_env, rover_seed
+from rover_cl_envs.conditions import Conditions
+from rover_cl_envs.scene import Scene, between
+from rover_cl_envs.streams import Stream
+
+
+class Drive:
+    """A driver's rover.
+
+    Args:
+        driver: who drives.
+        stream: whose tasks are driven.
+        seed: of the maps; drives of one seed meet the same ground.
+    """
+
+    def __init__(self, driver: Driver, stream: Stream, seed: int) -> None:
+        self.driver, self.stream, self.seed = driver, stream, seed
+        self._env = examination_env(
+            [Conditions()],
+            seed=seed,
+            action_type=driver.action_type,
+            autoreset_mode=AutoresetMode.NEXT_STEP,  # so that the last picture is of the episode's end
+        )
+        self.begin(0, 0)
+
+    def begin(self, task: int, episode: int) -> None:
+        """Begin an episode: its number settles ground, start and targets for everybody."""
+        self.task, self.episode = task, episode
+        self.conditions = self.stream.tasks[task].conditions
+        self._env.set_conditions(self.conditions)
+        self._observations, _ = self._env.reset(seed=rover_seed(self.seed, episode))
+        self._policy: Policy = self.driver.policy(task)
+        self._starts = np.ones(1, dtype=bool)
+        self._trail = [self._env.trail_point()]
+        self.score, self.ended = 0.0, False
+        self._last = self._now = self._scene()
+
+    def change(self, conditions: Conditions) -> None:
+        """Change the world at once."""
+        self.conditions = conditions
+        self._env.set_conditions(conditions)
+        self._last = self._now = self._scene()
+
+    def step(self, command: NDArray[np.float32] | None = None) -> None:
+        """Drive for one step, by the driver or as commanded (2,); not beyond the episode's end."""
+        if self.ended:
+            self._last = self._now
+            return
+        actions: NDArray[Any] = self._policy(self._observations, self._starts)
+        if command is not None and self.driver.action_type == "continuous":
+            actions = command[None].astype(np.float32)
+        self._observations, rewards, terminated, truncated, _ = self._env.step(actions)
+        self._starts = np.zeros(1, dtype=bool)
+        self.ended = bool(terminated[0] or truncated[0])
+        self.score += float(rewards[0])
+        self._trail.append(self._env.trail_point())
+        self._last, self._now = self._now, self._scene()
+
+    def moment(self, share: float = 1.0) -> Scene:
+        """The scene a share, 0 to 1, of the way through the last step."""
+        return between(self._last, self._now, share)
+
+    def close(self) -> None:
+        """Release the environment."""
+        self._env.close()
+
+    def _scene(self) -> Scene:
+        title = f"{self.driver.name}: {self.stream.tasks[self.task].name}"
+        return self._env.scene(trail=self._trail, title=title, score=self.score)
+
+
+def score_to_beat(stream: Stream, seed: int, task: int, episode: int) -> float:
+    """What the autopilot scores in an episode."""
+    rival = Drive(Driver(name="autopilot", policy=lambda _: go_to_goal), stream, seed)
+    rival.begin(task, episode)
+    while not rival.ended:
+        rival.step()
+    rival.close()
+    return rival.score
+
+
+def changed(conditions: Conditions, name: str, value: float | tuple[float, ...]) -> Conditions:
+    """Change one of the conditions."""
+    values: dict[str, Any] = {name: value}
+    return dataclasses.replace(conditions, **values)

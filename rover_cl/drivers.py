@@ -1,0 +1,150 @@
+"""Who drives: a trained agent, a reference, or nobody until a key is pressed."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rover_cl.catalogue import find_stream, parse_algorithm, parse_method
+from rover_cl.configuration import read_config
+from rover_cl.evaluation import Policy, examination_env
+from rover_cl.memory_strip import Memory
+from rover_cl.metrics import segment_matrix
+from rover_cl.records import RunFolder
+from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.streams import Stream
+
+REFERENCES = ("keyboard", "autopilot", "random")
+"""Drivers that need no training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driver:
+    """Somebody who can drive a lone rover."""
+
+    name: str
+    """for the title"""
+    policy: Callable[[int], Policy]
+    """by the number of the task, the policy that drives it"""
+    action_type: str = "continuous"
+    """of the actions"""
+    stream: Stream | None = None
+    """what it was trained on"""
+    memory: Memory | None = None
+    """what it remembers of its stream, if it has been examined"""
+    seed: int = 0
+    """of its run: whose maps it has not seen"""
+
+
+def find_driver(who: str, segment: int | None = None) -> Driver:
+    """Find the driver of a name, of a run folder, or of a checkpoint.
+
+    Args:
+        who: one of `REFERENCES`, a run folder, or a folder below its `checkpoint`.
+        segment: of a run folder, the agent after that segment, counted from 1; None: the latest kept.
+
+    Raises:
+        ValueError: there is no such driver; the message is one line and says what there is.
+    """
+    if who in REFERENCES:
+        policies: dict[str, Policy] = {"keyboard": stand_still, "autopilot": go_to_goal}
+        if who == "random":
+            generator = np.random.default_rng(0)
+            policies[who] = partial(wander, generator)
+        return Driver(name=who, policy=lambda task: policies[who])
+    path = Path(who)
+    if not path.is_dir():
+        if "/" in who or path.exists():
+            raise ValueError(f"{who} is no folder of a run, and none of {', '.join(REFERENCES)}")
+        raise unknown_name("driver", who, REFERENCES)
+    numbered = re.fullmatch(r"segment-(\d+)", path.resolve().name)
+    if numbered:
+        return _trained(path.resolve().parent.parent, int(numbered[1]))
+    kept = kept_segments(path)
+    if not kept:
+        raise ValueError(
+            f"{path} has no checkpoints; give the folder of a run (.../seed-0) whose agents were kept, "
+            "or train one: rover-cl train"
+        )
+    if segment is not None and segment - 1 not in kept:
+        there = ", ".join(str(k + 1) for k in kept)
+        raise ValueError(f"{path} has no checkpoint of segment {segment}; there is {there}")
+    return _trained(path, kept[-1] if segment is None else segment - 1)
+
+
+def kept_segments(path: Path) -> list[int]:
+    """List the segments, counted from 0, after which the agent was kept."""
+    return sorted(int(folder.name[8:]) for folder in path.glob("checkpoint/segment-[0-9]*"))
+
+
+def _trained(path: Path, segment: int) -> Driver:
+    """Load the agent of a run after a segment."""
+    folder = RunFolder(path)
+    config = read_config(folder.config())
+    method = parse_method(config.method)
+    if method.protocol not in ("sequential", "scratch", "joint"):
+        raise ValueError(f"{config.method} has no agent to watch; watch `random` instead")
+    algorithm, build = parse_algorithm(config.algorithm)
+    stream = config.build_stream()
+    env = examination_env([stream.tasks[0].conditions], seed=config.seed, action_type=algorithm.action_type)
+    try:
+        learner = method.learner(build(), env, 0).restore(folder.checkpoint(segment))
+    except (OSError, KeyError) as error:
+        raise ValueError(f"{folder.checkpoint(segment)} can't be read: {error}") from error
+
+    def policy(task: int) -> Policy:
+        return partial(learner.actor(1).act, task=min(task, len(stream.tasks) - 1))
+
+    return Driver(
+        name=f"{config.method}, segment {segment + 1}",
+        policy=policy,
+        action_type=algorithm.action_type,
+        stream=stream,
+        memory=_memory(folder, stream, segment),
+        seed=config.seed,
+    )
+
+
+def _memory(folder: RunFolder, stream: Stream, segment: int) -> Memory | None:
+    """Read what an agent scored in its examinations."""
+    finished = folder.finished()
+    if finished is None:
+        return None
+    return Memory(
+        tasks=tuple(task.name for task in stream.tasks),
+        order=tuple(part.task for part in stream.segments),
+        steps=tuple(part.steps for part in stream.segments),
+        success=segment_matrix(finished.scores),
+        segment=segment,
+    )
+
+
+def stand_still(observations: NDArray[np.float32], starts: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Give no command."""
+    return np.zeros((len(observations), 2), dtype=np.float32)
+
+
+def wander(
+    generator: np.random.Generator, observations: NDArray[np.float32], starts: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Draw each command uniformly."""
+    return generator.uniform(-1, 1, (len(observations), 2)).astype(np.float32)
+
+
+def go_to_goal(observations: NDArray[np.float32], starts: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Turn to the target that the order cue names, and drive there, heedless of the ground."""
+    o = observations
+    ordered_b = o[:, 31] < 0
+    cos, sin = np.where(ordered_b, o[:, 5], o[:, 1]), np.where(ordered_b, o[:, 6], o[:, 2])
+    bearing = np.arctan2(sin, cos)
+    drive = np.clip(1 - np.abs(bearing), 0, 1)
+    return np.stack([drive, np.clip(1.5 * bearing, -1, 1)], axis=1).astype(np.float32)
+
+
+def stream_for(driver: Driver, name: str | None) -> Stream:
+    """The stream whose tasks are driven: the one named, else the driver's own, else `lookalike`."""
+    return find_stream(name) if name else driver.stream or find_stream("lookalike")

@@ -1,0 +1,227 @@
+"""The viewer: driven by real keys in a real window where there is one, and on a display that is none."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from typer.testing import CliRunner
+
+from rover_cl.cli import app
+from rover_cl.configuration import RunConfig
+from rover_cl.drive import Drive
+from rover_cl.drivers import find_driver, stream_for
+from rover_cl.experiment import run
+from rover_cl.memory_strip import COLOURS, HEIGHT, Memory, draw_memory
+from rover_cl.recording import film
+from rover_cl.viewer import SPEEDS, Viewer, record
+from rover_cl_envs.drawing import pygame
+from rover_cl_envs.lettering import Lettering
+from rover_cl_envs.palette import INK
+from rover_cl_envs.streams import get_stream
+
+TOOLS = ("Xvfb", "xdotool")
+
+
+def drive_of(who: str) -> Drive:
+    return Drive(find_driver(who), get_stream("lookalike"), 0)
+
+
+@pytest.fixture
+def viewer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Viewer]:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    made = Viewer([drive_of("autopilot")])
+    yield made
+    made.window.close()
+
+
+def press(viewer: Viewer, key: int, letter: str = "") -> None:
+    viewer._obey(pygame.event.Event(pygame.KEYDOWN, key=key, unicode=letter))
+
+
+def test_the_same_episode_is_the_same_for_everybody() -> None:
+    one, other = drive_of("autopilot"), drive_of("random")
+    one.begin(1, 7)
+    other.begin(1, 7)
+    a, b = one.moment(), other.moment()
+    assert a.pose == b.pose and a.targets == b.targets
+    np.testing.assert_array_equal(a.ground.heights, b.ground.heights)
+
+
+def test_autopilot_arrives_where_nothing_is_in_the_way() -> None:
+    drive = drive_of("autopilot")
+    drive.begin(0, 0)
+    drive.change(type(drive.conditions)(patch_cover=0.0, rock_abundance=0.0, target_b=1.0))
+    while not drive.ended:
+        drive.step()
+    assert drive.moment().outcome == "success" and drive.score > 5
+    score = drive.score
+    drive.step()
+    assert drive.score == score and drive.moment().step == drive.moment(0.5).step
+
+
+def test_keys(viewer: Viewer) -> None:
+    drive = viewer.drives[0]
+    press(viewer, pygame.K_SPACE)
+    assert viewer.paused and not viewer._may_step()
+    press(viewer, pygame.K_PERIOD, ".")
+    assert viewer._may_step() and not viewer._may_step()  # one step, no more
+    press(viewer, pygame.K_n)
+    assert drive.task == 1 and drive.conditions == drive.stream.tasks[1].conditions
+    press(viewer, pygame.K_e)
+    assert (drive.task, drive.episode) == (1, 1)
+    press(viewer, pygame.K_4, "4")
+    assert drive.conditions.wheel_health[3] == 0 and drive.moment().wheel_health[3] == 0
+    for _ in range(2 * len(SPEEDS)):
+        press(viewer, pygame.K_PLUS, "+")
+    assert SPEEDS[viewer.speed] == max(SPEEDS)
+    press(viewer, pygame.K_q)
+    assert viewer.window.closed
+
+
+def test_a_slider_changes_the_world(viewer: Viewer) -> None:
+    viewer._obey(pygame.event.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=(734, 390)))
+    assert viewer.drives[0].conditions.gravity == 1.0  # the left end of the first slider
+    viewer._obey(pygame.event.Event(pygame.MOUSEMOTION, buttons=(1, 0, 0), pos=(946, 390)))
+    assert viewer.drives[0].conditions.gravity == 12.0
+    before = viewer.drives[0].conditions
+    viewer._obey(pygame.event.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=(300, 390)))
+    assert viewer.drives[0].conditions == before
+
+
+def test_two_drives_are_filmed_side_by_side(tmp_path: Path) -> None:
+    told: list[float] = []
+    drives = [drive_of("autopilot"), drive_of("random")]
+    for drive in drives:
+        drive.change(type(drive.conditions)(patch_cover=0.5, ground_fluffiness=1.0))
+    scores = record(drives, tmp_path / "a.gif", size=(64, 48), tell=told.append)
+    with Image.open(tmp_path / "a.gif") as picture:
+        assert picture.size == (132, 48) and getattr(picture, "n_frames", 1) >= 2
+    assert len(scores) == 2 and told[-1] == 1.0
+    assert [file.name for file in tmp_path.iterdir()] == ["a.gif"]
+
+
+def test_the_strip_shows_what_is_left_of_each_task() -> None:
+    success = np.array([[1.0, 0.5], [0.25, 1.0]])
+    memory = Memory(tasks=("a", "b"), order=(0, 1), steps=(3, 1), success=success, segment=1)
+    surface = pygame.Surface((400, HEIGHT), depth=32)
+    draw_memory(surface, memory, Lettering(), surface.get_rect())
+    pixels = pygame.surfarray.array3d(surface)  # (x, y, 3)
+    segments, bars = pixels[:, 10], pixels[:, 34:]
+    first, second = ((segments == colour).all(axis=-1).sum() for colour in COLOURS[:2])
+    assert first / second == pytest.approx(3, rel=0.15)  # as long as their steps
+    room = HEIGHT - 40 - 16
+    for task, colour in enumerate(COLOURS[:2]):
+        filled = (bars == colour).all(axis=-1).any(axis=0).sum()
+        assert filled == pytest.approx(success[1, task] * room, abs=3)
+    best = (bars[20:150] == INK).all(axis=-1).all(axis=0)
+    assert best.any() and np.flatnonzero(best)[0] <= 1  # the first task was once known wholly
+
+
+def test_a_trained_agent_is_found_and_remembers(tmp_path: Path) -> None:
+    run(micro("finetune"), tmp_path)
+    driver = find_driver(str(tmp_path), 1)
+    assert driver.name == "finetune, segment 1" and driver.memory is not None
+    assert driver.memory.success.shape == (3, 2) and driver.memory.segment == 0
+    assert find_driver(str(tmp_path / "checkpoint" / "segment-02")).memory.segment == 2  # type: ignore[union-attr]
+    drive = Drive(driver, stream_for(driver, None), driver.seed)
+    drive.step()
+    assert drive.moment().step == 1
+    with pytest.raises(ValueError, match="no checkpoint of segment 9"):
+        find_driver(str(tmp_path), 9)
+
+
+def micro(method: str) -> RunConfig:
+    return RunConfig(
+        stream="lookalike",
+        method=method,
+        algorithm="ppo:n_steps=8,batch_size=64,n_epochs=1",
+        steps_per_segment=64,
+        num_envs=8,
+        eval_episodes=2,
+        evals_per_segment=1,
+    )
+
+
+def test_a_film_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), film(tmp_path / "a.gif", 12) as made:
+        made.add(np.zeros((8, 8, 3), dtype=np.uint8))
+        raise KeyError
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["autopilt"], "Did you mean 'autopilot'"),
+        (["runs/none"], "no folder of a run"),
+        (["."], "has no checkpoints"),
+        (["random", "--task", "dark-trp"], "dark-trap"),
+        (["random", "--record", "film.avi"], ".mp4 or .gif"),
+    ],
+)
+def test_errors_are_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["watch", *arguments])
+    assert result.exit_code == 2
+    assert message in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_without_an_encoder_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    result = CliRunner().invoke(app, ["watch", "random", "--record", "film.mp4"])
+    assert result.exit_code == 1
+    assert "pip install imageio-ffmpeg" in result.stderr and not Path("film.mp4").exists()
+
+
+@pytest.fixture
+def display(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"needs {' and '.join(missing)}")
+    name = f":{60 + os.getpid() % 1000}"
+    arguments = ["Xvfb", name, "-screen", "0", "1000x740x24", "-nolisten", "tcp", "-fbdir", str(tmp_path)]
+    with subprocess.Popen(arguments, stderr=subprocess.DEVNULL) as server:
+        yield name, tmp_path / "Xvfb_screen0"
+        server.terminate()
+
+
+def on_screen(file: Path) -> NDArray[np.uint8]:
+    """The frame buffer, an XWD file of 32 bits a pixel: (740, 1000, 3)."""
+    data = file.read_bytes()
+    pixels = np.frombuffer(data[-1000 * 740 * 4 :], dtype=np.uint8).reshape(740, 1000, 4)
+    return pixels[:, :, 2::-1]
+
+
+def test_real_keys_in_a_real_window(display: tuple[str, Path]) -> None:
+    name, buffer = display
+    environment = {**os.environ, "DISPLAY": name, "SDL_VIDEODRIVER": "x11"}
+
+    def key(*arguments: str) -> None:
+        subprocess.run(["xdotool", *arguments], env=environment, check=True, timeout=20)
+
+    command = [sys.executable, "-m", "rover_cl", "watch", "keyboard"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as program:
+        deadline = time.monotonic() + 90
+        while not (buffer.exists() and on_screen(buffer).std() > 20):
+            assert program.poll() is None and time.monotonic() < deadline
+            time.sleep(0.2)
+        first = on_screen(buffer)
+        key("keydown", "Up")
+        time.sleep(2)
+        key("keyup", "Up")
+        while not (on_screen(buffer)[:700, :700] != first[:700, :700]).any(axis=2).mean() > 0.3:
+            assert time.monotonic() < deadline  # the ground moves under a rover that drives
+            time.sleep(0.2)
+        if os.environ.get("ROVER_CL_SCREENSHOT"):
+            Image.fromarray(on_screen(buffer)).save(os.environ["ROVER_CL_SCREENSHOT"])
+        key("key", "q")
+        assert program.wait(timeout=20) == 0
+        assert program.stderr is not None and program.stderr.read() == ""
