@@ -11,9 +11,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from rover_cl.catalogue import find_stream, parse_algorithm, parse_method
-from rover_cl.evaluation import EVALUATION_SEED, MAX_EPISODE_STEPS, NUM_MAPS, ROVER
+from rover_cl.evaluation import EVALUATION_SEED, NUM_MAPS
 from rover_cl_envs.compiled import kernel_digest
-from rover_cl_envs.mission import Mission
 from rover_cl_envs.streams import STREAMS, Stream
 
 PACKAGES = ("rover-cl", "gymnasium", "numba", "numpy", "sb3-contrib", "stable-baselines3", "torch")
@@ -109,13 +108,7 @@ class RunConfig:
             "stream": dataclasses.asdict(self.build_stream()),
             "algorithm": dataclasses.asdict(parse_algorithm(self.algorithm)[1]()),
             "methods": _described_methods(self.method),
-            "mission": dataclasses.asdict(Mission()),
-            "environment": {
-                "rover": ROVER,
-                "num_maps": NUM_MAPS,
-                "time_limit": MAX_EPISODE_STEPS,
-                "evaluation_seed": EVALUATION_SEED,
-            },
+            "environment": {"num_maps": NUM_MAPS, "evaluation_seed": EVALUATION_SEED},
             "kernels": kernel_digest(),
             "made_with": {"python": platform.python_version(), **versions},
         }

@@ -29,6 +29,7 @@ class Drive:
             [Conditions()],
             seed=seed,
             action_type=driver.action_type,
+            world=stream.world,
             autoreset_mode=AutoresetMode.NEXT_STEP,  # so that the last picture is of the episode's end
         )
         self.begin(0, 0)

@@ -90,7 +90,12 @@ def _trained(path: Path, segment: int) -> Driver:
         raise ValueError(f"{config.method} has no agent to watch; watch `random` instead")
     algorithm, build = parse_algorithm(config.algorithm)
     stream = config.build_stream()
-    env = examination_env([stream.tasks[0].conditions], seed=config.seed, action_type=algorithm.action_type)
+    env = examination_env(
+        [stream.tasks[0].conditions],
+        seed=config.seed,
+        action_type=algorithm.action_type,
+        world=stream.world,
+    )
     try:
         learner = method.learner(build(), env, 0).restore(folder.checkpoint(segment))
     except (OSError, KeyError) as error:

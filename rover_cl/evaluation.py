@@ -8,8 +8,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.streams import Task
 from rover_cl_envs.vector_env import MarsRoverVectorEnv
+from rover_cl_envs.world import World
 
 Policy = Callable[[NDArray[np.float32], NDArray[np.bool_]], NDArray[Any]]
 """Maps observations (n, d), and whether each is the first of an episode (n,), to actions (n, ...)."""
@@ -18,8 +20,8 @@ MOST_ROVERS = 10_000_000
 """Rovers of an examination at most, so that runs of different seeds share no episode."""
 EVALUATION_SEED = 1_000_000
 """Added to the run's seed: maps and episodes of an examination are never trained on."""
-ROVER, NUM_MAPS, MAX_EPISODE_STEPS = "mer", 8, 200
-"""The rover, the maps of a bank and the time limit [steps], in training and in examinations alike."""
+NUM_MAPS = 8
+"""Maps of a bank, in training and in examinations alike."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,20 +41,30 @@ class Examiner:
 
     Args:
         tasks: the tasks.
+        world: what they have in common.
         episodes: K, episodes of each task.
         seed: of the run; runs of equal seed are examined alike, whatever their method.
         action_type: "continuous" or "discrete".
     """
 
     def __init__(
-        self, tasks: Sequence[Task], *, episodes: int, seed: int, action_type: str = "continuous"
+        self,
+        tasks: Sequence[Task],
+        *,
+        episodes: int,
+        seed: int,
+        action_type: str = "continuous",
+        world: World | None = None,
     ) -> None:
         self._shape = (len(tasks), episodes)
         self._seed = seed
         self.tasks = np.repeat(np.arange(len(tasks)), episodes)
         """the task of each rover, (T * K,)"""
         self.env = examination_env(
-            [task.conditions for task in tasks for _ in range(episodes)], seed=seed, action_type=action_type
+            [task.conditions for task in tasks for _ in range(episodes)],
+            world=world,
+            seed=seed,
+            action_type=action_type,
         )
 
     def examine(self, policy: Policy) -> Examination:
@@ -89,21 +101,21 @@ def rover_seed(seed: int, rover: int) -> int:
 
 
 def examination_env(
-    conditions: Sequence[Any],
+    conditions: Sequence[Conditions],
     *,
     seed: int,
     action_type: str,
+    world: World | None = None,
     autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
 ) -> MarsRoverVectorEnv:
     """Make rovers on the unseen maps of a run's examination, one for each entry of `conditions`."""
     return MarsRoverVectorEnv(
         len(conditions),
         conditions=conditions,
-        rover=ROVER,
+        world=world,
         action_type=action_type,
         map_seed=EVALUATION_SEED + seed,
         num_maps=NUM_MAPS,
-        time_limit=MAX_EPISODE_STEPS,
         autoreset_mode=autoreset_mode,
         threads=1,
     )

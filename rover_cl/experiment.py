@@ -22,7 +22,7 @@ from stable_baselines3.common.logger import Logger
 
 from rover_cl.catalogue import parse_algorithm, parse_method
 from rover_cl.configuration import RunConfig
-from rover_cl.evaluation import MAX_EPISODE_STEPS, NUM_MAPS, ROVER, Examiner, Policy, random_policy
+from rover_cl.evaluation import NUM_MAPS, Examiner, Policy, random_policy
 from rover_cl.metrics import Scores
 from rover_cl.records import Finished, RunFolder, SegmentCost, open_run
 from rover_cl.stopwatch import Stopwatch, TimedVectorEnv
@@ -122,6 +122,7 @@ class _Run:
             episodes=config.eval_episodes,
             seed=config.seed,
             action_type=self._algorithm.action_type,
+            world=stream.world,
         )
         self._examining = Stopwatch()
         self._examined_steps = 0
@@ -212,11 +213,10 @@ class _Run:
     def _training_env(self, segment: int) -> TimedVectorEnv:
         env = MarsRoverVectorEnv(
             self._config.num_envs,
-            rover=ROVER,
+            world=self._stream.world,
             action_type=self._algorithm.action_type,
             map_seed=self._config.seed,
             num_maps=NUM_MAPS,
-            time_limit=MAX_EPISODE_STEPS,
             autoreset_mode=AutoresetMode.SAME_STEP,
             threads=1,
         )

@@ -109,6 +109,7 @@ def _drive(
         [task.conditions],
         seed=config.seed,
         action_type=algorithm.action_type,
+        world=config.build_stream().world,
         autoreset_mode=AutoresetMode.NEXT_STEP,  # so that the last picture is of the episode's end
     )
     learner = parse_method(config.method).learner(build_algorithm(), env, 0).restore(checkpoint)

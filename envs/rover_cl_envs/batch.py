@@ -7,6 +7,8 @@ any order by any number of threads with the same result to the last bit.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 from numba import prange
@@ -15,18 +17,70 @@ from numpy.typing import NDArray
 from rover_cl_envs.compiled import Coefficients, Layers, Row, compiled, compiled_parallel
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.dynamics import DRIVE, STATE, STEER, WEIGHTS, drive, rest, settle
-from rover_cl_envs.mission import REWARD_TERMS, RUNNING, TIME_LIMIT, Mission, begin, judge
+from rover_cl_envs.mission import REWARD_TERMS, RUNNING, TIME_LIMIT, begin, judge
 from rover_cl_envs.randomness import seeded, uniform
-from rover_cl_envs.rovers import Rover
-from rover_cl_envs.sensors import SIZE, observe, ring_points
+from rover_cl_envs.rovers import get_rover
+from rover_cl_envs.sensors import observation_size, observe, ring_points
 from rover_cl_envs.terrain import terrain_bank
+from rover_cl_envs.world import World
 
 Rows = NDArray[np.float32]
 """Numbers of all rovers, a row each."""
-Arrays = tuple[Rows, NDArray[np.int64], NDArray[np.uint64], Rows, Coefficients]
-"""What changes: state, counters, generators, conditions, soil."""
-Fixed = tuple[Row, Row, Coefficients, Row]
-"""What doesn't: rover, wheels, soils, mission."""
+
+
+class Rovers(NamedTuple):
+    """What changes: a row for each rover."""
+
+    state: Rows
+    """(n, 24), columns in dynamics.py"""
+    counters: NDArray[np.int64]
+    """(n, 3), columns below"""
+    generators: NDArray[np.uint64]
+    """(n, 2), columns in randomness.py"""
+    conditions: Rows
+    """(n, 19), columns in dynamics.py"""
+    soil: Coefficients
+    """(n, 2, 13) soil under each side, and scratch"""
+
+
+class Setting(NamedTuple):
+    """What stays."""
+
+    ground: Layers
+    """(M, 256, 256, 4) the maps"""
+    rover: Row
+    """(6,), columns in dynamics.py"""
+    wheels: Row
+    """(6, 2) wheel positions [m]"""
+    soils: Coefficients
+    """(4, 9) the anchor soils"""
+    mission: Row
+    """(14,), columns in mission.py"""
+    ring: Row
+    """(24, 2) points of the terrain ring [m]"""
+    limit: int
+    """steps of an episode"""
+    mode: int
+    """what is done with an episode that has ended"""
+    cues: bool
+    """whether the cues are shown"""
+
+
+class Results(NamedTuple):
+    """What a step writes: a row for each rover."""
+
+    observations: Rows
+    """(n, size)"""
+    final: Rows
+    """(n, size) the last observation of episodes that ended under SAME_STEP"""
+    terms: Rows
+    """(n, 5) terms of the reward"""
+    rewards: NDArray[np.float64]
+    """(n,)"""
+    outcomes: NDArray[np.int8]
+    """(n,)"""
+
+
 MAP, STEP, RESTART = range(3)
 """Columns of a counters row (3,): map in the bank, steps in the episode, 1 where a restart is due."""
 STAY, NEXT_STEP, SAME_STEP = range(3)
@@ -36,187 +90,138 @@ SERIAL_BELOW = 64  # rovers; under it waking the threads costs more than they sa
 
 
 @compiled
-def _start(i: int, a: Arrays, ground: Layers, fixed: Fixed) -> None:
+def _start(i: int, rovers: Rovers, setting: Setting) -> None:
     """Begin an episode for rover i: a map, a place, two targets, at rest."""
-    state, counters, generators, conditions, soil = a
-    rover, wheels, soils, mission = fixed
-    m = min(int(uniform(generators[i]) * len(ground)), len(ground) - 1)
-    counters[i, MAP], counters[i, STEP], counters[i, RESTART] = m, 0, 0
-    begin(state[i], conditions[i], mission, rover, ground[m], generators[i])
-    rest(state[i], conditions[i], rover, wheels, ground[m], soils, soil[i])
+    s, c, generator, counters = (
+        rovers.state[i],
+        rovers.conditions[i],
+        rovers.generators[i],
+        rovers.counters[i],
+    )
+    maps = setting.ground
+    m = min(int(uniform(generator) * len(maps)), len(maps) - 1)
+    counters[MAP], counters[STEP], counters[RESTART] = m, 0, 0
+    begin(s, c, setting.mission, setting.rover, maps[m], generator)
+    rest(s, c, setting.rover, setting.wheels, maps[m], setting.soils, rovers.soil[i])
 
 
 @compiled
-def _look(i: int, a: Arrays, ground: Layers, fixed: Fixed, ring: Row, cues: bool, out: Row) -> None:
+def _look(i: int, rovers: Rovers, setting: Setting, out: Row) -> None:
     """Write rover i's observation into `out` (80,)."""
-    state, counters, _, conditions, _ = a
-    m = counters[i, MAP]
-    observe(state[i], conditions[i], fixed[0], ring, ground[m], cues, out)
+    ground = setting.ground[rovers.counters[i, MAP]]
+    observe(rovers.state[i], rovers.conditions[i], setting.rover, setting.ring, ground, setting.cues, out)
 
 
 @compiled
-def _move(
-    i: int,
-    actions: Rows,
-    a: Arrays,
-    ground: Layers,
-    fixed: Fixed,
-    limit: int,
-    terms: Rows,
-    rewards: NDArray[np.float64],
-) -> int:
-    """Drive rover i for one control step; returns how its episode stands."""
-    state, counters, _, conditions, soil = a
-    rover, wheels, soils, mission = fixed
-    s, c = state[i], conditions[i]
+def _move(i: int, actions: Rows, rovers: Rovers, setting: Setting, results: Results) -> None:
+    """Drive rover i for one control step: reward terms, reward, and how its episode stands."""
+    s, c, terms = rovers.state[i], rovers.conditions[i], results.terms[i]
     s[DRIVE] = min(max(actions[i, 0], -1.0), 1.0)
     s[STEER] = min(max(actions[i, 1], -1.0), 1.0)
-    drive(s, c, rover, wheels, soil[i])
-    tallest = settle(s, c, rover, wheels, ground[counters[i, MAP]], soils, soil[i])
-    code = judge(s, mission, rover, tallest, terms[i])
-    rewards[i] = 0.0
-    for k in range(terms.shape[1]):
-        rewards[i] += terms[i, k]
-    counters[i, STEP] += 1
-    return TIME_LIMIT if code == RUNNING and counters[i, STEP] >= limit else code
+    drive(s, c, setting.rover, setting.wheels, rovers.soil[i])
+    ground = setting.ground[rovers.counters[i, MAP]]
+    tallest = settle(s, c, setting.rover, setting.wheels, ground, setting.soils, rovers.soil[i])
+    code = judge(s, setting.mission, setting.rover, tallest, terms)
+    reward = 0.0
+    for k in range(terms.shape[0]):
+        reward += terms[k]
+    results.rewards[i] = reward
+    rovers.counters[i, STEP] += 1
+    late = code == RUNNING and rovers.counters[i, STEP] >= setting.limit
+    results.outcomes[i] = TIME_LIMIT if late else code
 
 
 @compiled
 def _step_some(
-    first: int,
-    last: int,
-    actions: Rows,
-    a: Arrays,
-    ground: Layers,
-    fixed: Fixed,
-    ring: Row,
-    options: tuple[int, int, bool],
-    obs: Rows,
-    final: Rows,
-    terms: Rows,
-    rewards: NDArray[np.float64],
-    codes: NDArray[np.int8],
+    first: int, last: int, actions: Rows, rovers: Rovers, setting: Setting, results: Results
 ) -> None:
-    """One control step of rovers `first` to `last` - 1, with what `options` says of ended episodes."""
-    restart = a[1][:, RESTART]
-    limit, mode, cues = options
+    """One control step of rovers `first` to `last` - 1, with what the mode says of ended episodes."""
+    restart = rovers.counters[:, RESTART]
     for i in range(first, last):
-        if mode == NEXT_STEP and restart[i] == 1:
-            _start(i, a, ground, fixed)
-            terms[i, :] = 0.0
-            rewards[i] = 0.0
-            codes[i] = RUNNING
+        if setting.mode == NEXT_STEP and restart[i] == 1:
+            _start(i, rovers, setting)
+            results.terms[i, :] = 0.0
+            results.rewards[i] = 0.0
+            results.outcomes[i] = RUNNING
             continue
-        codes[i] = _move(i, actions, a, ground, fixed, limit, terms, rewards)
-        if codes[i] != RUNNING:
+        _move(i, actions, rovers, setting, results)
+        if results.outcomes[i] != RUNNING:
             restart[i] = 1
-            if mode == SAME_STEP:
-                _look(i, a, ground, fixed, ring, cues, final[i])
-                _start(i, a, ground, fixed)
+            if setting.mode == SAME_STEP:
+                _look(i, rovers, setting, results.final[i])
+                _start(i, rovers, setting)
     # In a loop of its own: small loops run ahead into the next rover while this one waits for its map.
     for i in range(first, last):
-        _look(i, a, ground, fixed, ring, cues, obs[i])
+        _look(i, rovers, setting, results.observations[i])
 
 
 @compiled
-def _step_serial(
-    actions: Rows,
-    a: Arrays,
-    ground: Layers,
-    fixed: Fixed,
-    ring: Row,
-    options: tuple[int, int, bool],
-    obs: Rows,
-    final: Rows,
-    terms: Rows,
-    rewards: NDArray[np.float64],
-    codes: NDArray[np.int8],
-) -> bool:
+def _step_serial(actions: Rows, rovers: Rovers, setting: Setting, results: Results) -> bool:
     """Step every rover on this thread; returns False, with nothing changed, if an action is not a number."""
     for i in range(len(actions)):
         if actions[i, 0] != actions[i, 0] or actions[i, 1] != actions[i, 1]:
             return False
     for k in range(0, len(actions), BLOCK):
-        last = min(k + BLOCK, len(actions))
-        _step_some(k, last, actions, a, ground, fixed, ring, options, obs, final, terms, rewards, codes)
+        _step_some(k, min(k + BLOCK, len(actions)), actions, rovers, setting, results)
     return True
 
 
 @compiled_parallel
-def _step_parallel(
-    actions: Rows,
-    a: Arrays,
-    ground: Layers,
-    fixed: Fixed,
-    ring: Row,
-    options: tuple[int, int, bool],
-    obs: Rows,
-    final: Rows,
-    terms: Rows,
-    rewards: NDArray[np.float64],
-    codes: NDArray[np.int8],
-) -> bool:
+def _step_parallel(actions: Rows, rovers: Rovers, setting: Setting, results: Results) -> bool:
     """`_step_serial` with the blocks shared out among numba's threads."""
     for i in range(len(actions)):
         if actions[i, 0] != actions[i, 0] or actions[i, 1] != actions[i, 1]:
             return False
     for b in prange((len(actions) + BLOCK - 1) // BLOCK):
         k = b * BLOCK
-        last = min(k + BLOCK, len(actions))
-        _step_some(k, last, actions, a, ground, fixed, ring, options, obs, final, terms, rewards, codes)
+        _step_some(k, min(k + BLOCK, len(actions)), actions, rovers, setting, results)
     return True
 
 
 @compiled
-def _start_where(
-    mask: NDArray[np.bool_],
-    a: Arrays,
-    ground: Layers,
-    fixed: Fixed,
-    ring: Row,
-    cues: bool,
-    obs: Rows,
-) -> None:
+def _start_where(mask: NDArray[np.bool_], rovers: Rovers, setting: Setting, observations: Rows) -> None:
     """Begin episodes for the rovers of the mask (n,) and write their observations."""
     for i in range(len(mask)):
         if mask[i]:
-            _start(i, a, ground, fixed)
-            _look(i, a, ground, fixed, ring, cues, obs[i])
+            _start(i, rovers, setting)
+            _look(i, rovers, setting, observations[i])
 
 
 class Batch:
     """The rovers of an environment, their ground and their conditions."""
 
-    def __init__(
-        self,
-        count: int,
-        *,
-        rover: Rover,
-        mission: Mission,
-        map_seed: int,
-        num_maps: int,
-        time_limit: int,
-        mode: int,
-        cues: bool,
-        threads: int | None,
-    ) -> None:
-        bank = terrain_bank(map_seed, num_maps)
-        self.rover = rover
+    def __init__(self, count: int, world: World, *, mode: int = STAY, threads: int | None = None) -> None:
+        rover, mission = get_rover(world.rover), world.mission
+        self.rover, self.mission = rover, mission
         self.state = np.zeros((count, STATE), dtype=np.float32)
         self.counters = np.zeros((count, 3), dtype=np.int64)
         self.generators = seeded(0, count)
         self.conditions = np.tile(Conditions().to_array(), (count, 1))
-        self.observations = np.zeros((count, SIZE), dtype=np.float32)
-        self.final_observations = np.zeros((count, SIZE), dtype=np.float32)
+        size = observation_size(world.systems)
+        self.observations = np.zeros((count, size), dtype=np.float32)
+        self.final_observations = np.zeros((count, size), dtype=np.float32)
         self.reward_terms = np.zeros((count, len(REWARD_TERMS)), dtype=np.float32)
         self.rewards = np.zeros(count, dtype=np.float64)
         self.outcomes = np.zeros(count, dtype=np.int8)
-        self.ground = bank.ground
-        soil = np.zeros((count, 2, WEIGHTS + 4), dtype=np.float64)
-        self._arrays = (self.state, self.counters, self.generators, self.conditions, soil)
-        self._fixed = (rover.to_array(), rover.wheels, rover.soil_table(), mission.to_array())
-        self._ring = ring_points()
-        self._options = (time_limit, mode, cues)
+        self.ground = terrain_bank(world.map_seed, world.num_maps).ground
+        self._rovers = Rovers(
+            state=self.state,
+            counters=self.counters,
+            generators=self.generators,
+            conditions=self.conditions,
+            soil=np.zeros((count, 2, WEIGHTS + 4), dtype=np.float64),
+        )
+        self._setting = Setting(
+            ground=self.ground,
+            rover=rover.to_array(),
+            wheels=rover.wheels,
+            soils=rover.soil_table(),
+            mission=mission.to_array(),
+            ring=ring_points(),
+            limit=world.time_limit,
+            mode=mode,
+            cues=world.cues,
+        )
         # Asking Numba for its threads would start them, and set how many OpenMP gives torch as well.
         most: int = getattr(numba.config, "NUMBA_NUM_THREADS")  # noqa: B009  made at run time
         self._threads = min(threads or most, most)
@@ -230,15 +235,7 @@ class Batch:
         """Begin an episode for each rover of the mask (n,); the others' observations stay."""
         self.observations = self.observations.copy()
         self.outcomes = np.where(mask, np.int8(RUNNING), self.outcomes)
-        _start_where(
-            mask,
-            self._arrays,
-            self.ground,
-            self._fixed,
-            self._ring,
-            self._options[2],
-            self.observations,
-        )
+        _start_where(mask, self._rovers, self._setting, self.observations)
 
     def step(self, actions: NDArray[np.float32]) -> None:
         """Step every rover.
@@ -256,23 +253,20 @@ class Batch:
             numba.set_num_threads(self._threads)
         kernel = _step_parallel if self._parallel else _step_serial
         count = len(self.state)
-        observations = np.empty((count, SIZE), dtype=np.float32)
-        rewards, outcomes = np.empty(count), np.empty(count, dtype=np.int8)
-        sound = kernel(
-            actions,
-            self._arrays,
-            self.ground,
-            self._fixed,
-            self._ring,
-            self._options,
-            observations,
-            self.final_observations,
-            self.reward_terms,
-            rewards,
-            outcomes,
+        results = Results(
+            observations=np.empty_like(self.observations),
+            final=self.final_observations,
+            terms=self.reward_terms,
+            rewards=np.empty(count),
+            outcomes=np.empty(count, dtype=np.int8),
         )
+        sound = kernel(actions, self._rovers, self._setting, results)
         if not sound:
             raise ValueError(
                 "action holds NaN, expected drive and steer from -1 to 1; the rovers have not moved."
             )
-        self.observations, self.rewards, self.outcomes = observations, rewards, outcomes
+        self.observations, self.rewards, self.outcomes = (
+            results.observations,
+            results.rewards,
+            results.outcomes,
+        )

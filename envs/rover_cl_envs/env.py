@@ -9,11 +9,10 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rover_cl_envs.batch import RESTART, STAY, Batch
+from rover_cl_envs.batch import RESTART, Batch
 from rover_cl_envs.conditions import Conditions
-from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS, RUNNING, SUCCESS, TIME_LIMIT, Mission
+from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS, RUNNING, SUCCESS, TIME_LIMIT
 from rover_cl_envs.portrait import NO_TRAIL, Portraits
-from rover_cl_envs.rovers import get_rover
 from rover_cl_envs.scene import Scene, between
 from rover_cl_envs.vector_env import (
     DISCRETE_ACTIONS,
@@ -23,6 +22,7 @@ from rover_cl_envs.vector_env import (
     check_size,
     observation_space,
 )
+from rover_cl_envs.world import World
 
 if TYPE_CHECKING:  # pygame is loaded by those who draw, not by those who train
     from rover_cl_envs.renderer import Renderer
@@ -63,15 +63,10 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
     whether the target was reached.
 
     Args:
-        rover: name of the rover.
-        conditions: the world.
+        conditions: what may drift.
         action_type: "continuous" or "discrete".
-        mission: targets, rewards and reach.
-        map_seed: seed of the bank of maps; another seed shares no map.
-        num_maps: maps in the bank; an episode draws one.
-        time_limit: steps after which an episode is truncated; `max_episode_steps` of `gymnasium.make` puts a
-            wrapper around it that can only shorten it, and that `outcome` knows nothing of.
-        cues: whether the site and order cues are shown; if not, they read 0.
+        world: what stays.
+        fields: those of `World` to be changed in `world`: `rover="mer"`, `time_limit=100`, ...
         render_mode: None; "rgb_array": `render` gives a picture; or "human": every step is shown in a window
             as five pictures, at 60 a second, so that a step takes 1/12 s. If the window is closed, the
             environment goes on unseen.
@@ -91,40 +86,25 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
     def __init__(
         self,
         *,
-        rover: str = "mer",
         conditions: Conditions | None = None,
         action_type: str = "continuous",
-        mission: Mission | None = None,
-        map_seed: int = 0,
-        num_maps: int = 8,
-        time_limit: int = 200,
-        cues: bool = True,
+        world: World | None = None,
         render_mode: str | None = None,
         render_size: tuple[int, int] = RENDER_SIZE,
+        **fields: Any,
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode is {render_mode!r}, expected None, 'rgb_array' or 'human'.")
         check_size(render_size)
-        if time_limit < 1:
-            raise ValueError(f"time_limit is {time_limit}, expected an integer >= 1.")
-        self.observation_space: spaces.Space[Any] = observation_space()
+        world = (world or World()).with_fields(fields)
+        self.observation_space: spaces.Space[Any] = observation_space(world.systems)
         self.action_space: spaces.Space[Any] = action_space(action_type)
         self.render_mode = render_mode
         self._discrete = action_type == "discrete"
-        self._batch = Batch(
-            1,
-            rover=get_rover(rover),
-            mission=mission or Mission(),
-            map_seed=map_seed,
-            num_maps=num_maps,
-            time_limit=time_limit,
-            mode=STAY,
-            cues=cues,
-            threads=1,
-        )
+        self._batch = Batch(1, world, threads=1)
         self._command = np.zeros((1, 2), dtype=np.float32)
         self._started = False
-        self._portraits = Portraits(self._batch, (mission or Mission()).reach)
+        self._portraits = Portraits(self._batch)
         self._trail: list[tuple[float, ...]] = []
         self._score = 0.0
         self._render_size = render_size

@@ -37,12 +37,10 @@ class Portraits:
 
     Args:
         batch: the rovers.
-        reach: a target counts as reached within this distance [m].
     """
 
-    def __init__(self, batch: Batch, reach: float) -> None:
+    def __init__(self, batch: Batch) -> None:
         self._batch = batch
-        self._reach = reach
         self._ring = ring_points()
         self._grounds: OrderedDict[tuple[float, ...], Ground] = OrderedDict()
 
@@ -74,7 +72,7 @@ class Portraits:
                 (float(s[d.TARGET_BX]), float(s[d.TARGET_BY])),
             ),
             rewarded=int(s[d.REWARDED]),
-            reach=self._reach,
+            reach=b.mission.reach,
             wheels=b.rover.wheels,
             wheel_health=tuple(float(h) for h in c[d.HEALTH : d.HEALTH + 6]),
             trail=trail,

@@ -25,6 +25,7 @@ height above the rover, then albedo | 0.5 m, 1 |
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,8 +86,24 @@ CUES = (30, 31)  # indices that `cues=False` blanks
 RING_POINTS = BEARINGS * len(RANGES)
 SIZE = RING + 2 * RING_POINTS
 LIMIT = 5.0  # every value is clipped to +-LIMIT
+BLOCKS: dict[str, int] = {}
+"""Numbers that each system beyond driving adds to the observation, in the order of this table."""
 MARS_GRAVITY = 3.72  # [m/s^2]
 FLECKS = 0.15  # share of texture in the albedo
+
+
+def observation_size(systems: Collection[str]) -> int:
+    """Numbers of an observation with those systems' blocks behind the first 80."""
+    return SIZE + sum(size for name, size in BLOCKS.items() if name in systems)
+
+
+def block_starts(systems: Collection[str]) -> NDArray[np.int64]:
+    """First index of each block in the observation, (len(BLOCKS),); -1 where the system is off."""
+    starts, at = [], SIZE
+    for name, size in BLOCKS.items():
+        starts.append(at if name in systems else -1)
+        at += size if name in systems else 0
+    return np.array(starts, dtype=np.int64)
 
 
 def ring_points() -> NDArray[np.float32]:

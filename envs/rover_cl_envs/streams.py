@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.world import World
 
 ROLLOUT = 256 * 64
 """Steps of a rollout of the default training: 256 rovers x 64 steps."""
@@ -61,6 +62,8 @@ class Stream:
     """in the order of training"""
     conflicts: tuple[tuple[int, int], ...] = ()
     """(a, b): an expert on task a is expected to fail on task b; the gate holds the stream to it"""
+    world: World = field(default_factory=World)
+    """what stays throughout; whoever runs the stream chooses the maps"""
 
     def __post_init__(self) -> None:
         if not self.segments:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,12 @@ from rover_cl_envs.batch import RESTART, Batch
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import unknown_name
-from rover_cl_envs.mission import RUNNING, SUCCESS, TIME_LIMIT, Mission
+from rover_cl_envs.mission import RUNNING, SUCCESS, TIME_LIMIT
 from rover_cl_envs.portrait import NO_TRAIL, Portraits
 from rover_cl_envs.randomness import seeded
-from rover_cl_envs.rovers import get_rover
 from rover_cl_envs.scene import Scene
-from rover_cl_envs.sensors import LIMIT, SIZE
+from rover_cl_envs.sensors import LIMIT, observation_size
+from rover_cl_envs.world import World
 
 RENDER_SIZE = (960, 720)
 """Width and height of a picture where nobody asks for another [px]."""
@@ -37,9 +37,9 @@ _MODES = {
 }
 
 
-def observation_space() -> spaces.Box:
-    """The observation of one rover: (80,) float32, laid out as sensors.py says."""
-    return spaces.Box(-LIMIT, LIMIT, (SIZE,), np.float32)
+def observation_space(systems: Collection[str] = ()) -> spaces.Box:
+    """The observation of one rover: (80,) float32 and the systems' blocks, laid out as sensors.py says."""
+    return spaces.Box(-LIMIT, LIMIT, (observation_size(systems),), np.float32)
 
 
 def action_space(action_type: str) -> spaces.Box | spaces.Discrete[np.int64]:
@@ -77,19 +77,14 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
 
     Args:
         num_envs: number of rovers, at least 1.
-        rover: name of the rover.
         conditions: one for all, or one for each rover.
         action_type: "continuous" or "discrete".
-        mission: targets, rewards and reach.
-        map_seed: seed of the bank of maps; another seed shares no map.
-        num_maps: maps in the bank; an episode draws one.
-        time_limit: steps after which an episode is truncated; `max_episode_steps` of `gymnasium.make` puts a
-            wrapper around it that can only shorten it, and that `outcome` knows nothing of.
+        world: what stays.
         autoreset_mode: NEXT_STEP (Gymnasium's default), SAME_STEP or DISABLED.
-        cues: whether the site and order cues are shown; if not, they read 0.
         threads: at most this many; None is all that numba has.
         render_mode: None or "rgb_array".
         render_size: width and height of each rover's picture [px].
+        fields: those of `World` to be changed in `world`: `rover="mer"`, `time_limit=100`, ...
 
     Raises:
         ValueError: an argument out of range or of an unknown name.
@@ -99,23 +94,17 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         self,
         num_envs: int = 1,
         *,
-        rover: str = "mer",
         conditions: Conditions | Sequence[Conditions] | None = None,
         action_type: str = "continuous",
-        mission: Mission | None = None,
-        map_seed: int = 0,
-        num_maps: int = 8,
-        time_limit: int = 200,
+        world: World | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-        cues: bool = True,
         threads: int | None = None,
         render_mode: str | None = None,
         render_size: tuple[int, int] = RENDER_SIZE,
+        **fields: Any,
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}, expected an integer >= 1.")
-        if time_limit < 1:
-            raise ValueError(f"time_limit is {time_limit}, expected an integer >= 1.")
         if threads is not None and threads < 1:
             raise ValueError(f"threads is {threads}, expected an integer >= 1, or None for all.")
         if render_mode not in (None, "rgb_array"):
@@ -127,24 +116,15 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         self.num_envs = num_envs
         self.metadata = {"autoreset_mode": mode, "render_modes": ["rgb_array"], "render_fps": RENDER_FPS}
         self.render_mode = render_mode
-        self.single_observation_space = observation_space()
+        world = (world or World()).with_fields(fields)
+        self.single_observation_space = observation_space(world.systems)
         self.single_action_space = action_space(action_type)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._mode = mode
         self._discrete = action_type == "discrete"
-        self._batch = Batch(
-            num_envs,
-            rover=get_rover(rover),
-            mission=mission or Mission(),
-            map_seed=map_seed,
-            num_maps=num_maps,
-            time_limit=time_limit,
-            mode=_MODES[mode],
-            cues=cues,
-            threads=threads,
-        )
-        self._portraits = Portraits(self._batch, (mission or Mission()).reach)
+        self._batch = Batch(num_envs, world, mode=_MODES[mode], threads=threads)
+        self._portraits = Portraits(self._batch)
         self._render_size = render_size
         self._drift: Drift | None = None
         self._steps = 0

@@ -12,12 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from rover_cl_envs import dynamics as d
-from rover_cl_envs.batch import STAY, Batch
+from rover_cl_envs.batch import Batch
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.mission import OUTCOMES, STUCK_STEPS, Mission
 from rover_cl_envs.rovers import MER
 from rover_cl_envs.soil import EMBEDDED_SLIP
 from rover_cl_envs.terrain import CELL, RELIEF_UNIT, ROCK, SIDE, terrain_bank
+from rover_cl_envs.world import World
 
 
 def dead(*wheels: int) -> tuple[float, ...]:
@@ -52,17 +53,7 @@ def drive(
     worlds: Sequence[Conditions], command: tuple[float, float] = AHEAD, steps: int = 12, yaw: float = 0.0
 ) -> Drive:
     """Drive one rover in each world. An outcome is the first that the rover had."""
-    batch = Batch(
-        len(worlds),
-        rover=MER,
-        mission=NOWHERE,
-        map_seed=0,
-        num_maps=1,
-        time_limit=10**6,
-        mode=STAY,
-        cues=True,
-        threads=1,
-    )
+    batch = Batch(len(worlds), World(mission=NOWHERE, num_maps=1, time_limit=10**6), threads=1)
     batch.conditions[:] = [w.to_array() for w in worlds]
     batch.start(np.ones(len(worlds), dtype=np.bool_))
     batch.state[:, [d.X, d.Y]] = 0.0
@@ -107,9 +98,7 @@ def test_drift_embeds_as_soon_as_it_counts() -> None:
 
 
 def test_a_pause_does_not_free_a_spinning_rover() -> None:
-    batch = Batch(
-        1, rover=MER, mission=NOWHERE, map_seed=0, num_maps=1, time_limit=99, mode=STAY, cues=True, threads=1
-    )
+    batch = Batch(1, World(mission=NOWHERE, num_maps=1, time_limit=99), threads=1)
     batch.conditions[:] = bare(DRIFT).to_array()
     batch.start(np.ones(1, dtype=np.bool_))
     ends = []
