@@ -229,15 +229,15 @@ def test_a_description_holds_what_defaults_come_to() -> None:
     assert description["algorithm"]["n_steps"] == 8 and description["algorithm"]["gamma"] == 0.98
     assert description["methods"]["replay"]["capacity"] == 32
     assert set(description["methods"]) == {"replay", "ewc"}
-    assert description["mission"]["reach"] == 1.0
-    assert description["environment"]["rover"] == "mer"
+    world = description["stream"]["world"]
+    assert world["mission"]["reach"] == 1.0 and world["rover"] == "mer"
     assert len(description["kernels"]) == 64
     assert "recorded" not in description["config"]
 
 
 @pytest.mark.parametrize(
     ("part", "name"),
-    [("algorithm", "gamma"), ("mission", "goal"), ("environment", "num_maps"), ("kernels", "")],
+    [("algorithm", "gamma"), ("environment", "num_maps"), ("kernels", "")],
 )
 def test_a_changed_default_is_refused(tmp_path: Path, part: str, name: str) -> None:
     description = micro().describe()
