@@ -6,10 +6,12 @@ The learners load torch, so they are imported only when something is built: list
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rover_cl.options import build_config, split_spec
 from rover_cl.remedies import BOUNDARIES, METHODS, Protocol
+from rover_cl.stream_file import SUFFIX, read_stream
 from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.streams import STREAMS, Stream, get_stream
 
@@ -183,11 +185,14 @@ def parse_algorithm(spec: str) -> tuple[AlgorithmEntry, Callable[[], Any]]:
 
 
 def find_stream(name: str) -> Stream:
-    """Find a shipped stream by its name, or your own by `module:attribute`: a Stream, or what makes one.
+    """Find a shipped stream by its name, your own by its TOML file, or by `module:attribute`: a Stream, or
+    what makes one.
 
     Raises:
         ValueError: nothing has that name; the message gives the nearest.
     """
+    if name.endswith(SUFFIX):
+        return read_stream(Path(name))
     module_name, colon, attribute = name.partition(":")
     if not colon:
         return get_stream(name)
@@ -196,7 +201,7 @@ def find_stream(name: str) -> Stream:
     except (ImportError, AttributeError) as error:
         raise ValueError(
             f"stream {name!r} cannot be imported ({error}); expected module:attribute on PYTHONPATH, "
-            f"or one of {', '.join(STREAMS)}"
+            f"a file that ends in {SUFFIX}, or one of {', '.join(STREAMS)}"
         ) from error
     stream = found() if callable(found) else found
     if not isinstance(stream, Stream):

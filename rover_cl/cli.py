@@ -21,7 +21,8 @@ app = typer.Typer(
 )
 
 Stream = Annotated[
-    str | None, typer.Option(help="Name from `rover-cl streams`, or module:attribute of your own.")
+    str | None,
+    typer.Option(help="Name from `rover-cl streams`, or a TOML file or module:attribute."),
 ]
 Steps = Annotated[int | None, typer.Option(help="Environment steps of each segment.")]
 First = Annotated[int | None, typer.Option(help="Only so many segments from the start.")]
@@ -76,7 +77,7 @@ def methods(as_json: AsJson = False) -> None:
 )
 def train(
     stream: Annotated[
-        str, typer.Option(help="Name from `rover-cl streams`, or module:attribute.")
+        str, typer.Option(help="Name from `rover-cl streams`, or a TOML file or module:attribute.")
     ] = "lookalike",
     method: Annotated[
         str, typer.Option(help="From `rover-cl methods`: replay+ewc, replay:weight=0.1, replay@detected.")
@@ -207,7 +208,8 @@ def report(
 )
 def check_stream(
     stream: Annotated[
-        str, typer.Argument(help="Name from `rover-cl streams`, or module:attribute of your own.")
+        str,
+        typer.Argument(help="Name from `rover-cl streams`, or a TOML file or module:attribute."),
     ],
     seeds: Annotated[int, typer.Option(help="Number of seeds, counted from 0.")] = 1,
     algo: Algorithm = "ppo",

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rover_cl.catalogue import find_stream, parse_algorithm, parse_method
 from rover_cl.evaluation import EVALUATION_SEED, NUM_MAPS
+from rover_cl.stream_file import SUFFIX
 from rover_cl_envs.compiled import kernel_digest
 from rover_cl_envs.streams import STREAMS, Stream
 
@@ -27,7 +28,7 @@ class RunConfig:
     """
 
     stream: str
-    """name of the stream, or module:attribute of your own"""
+    """name of the stream, or of your own a TOML file or module:attribute"""
     method: str = "finetune"
     """as in `replay:weight=0.1+ewc`, or `replay@detected` where nobody tells the boundaries"""
     algorithm: str = "ppo"
@@ -150,12 +151,13 @@ def read_config(description: dict[str, Any]) -> RunConfig:
     name = str(values.get("stream"))
     stream = _read_stream(description.get("stream"))
     # The name becomes a folder's, so it must be one that find_stream takes.
-    if name not in STREAMS and ":" in name and not (stream and re.fullmatch(r"\w[\w.]*:\w+", name)):
+    own = name not in STREAMS and (":" in name or name.endswith(SUFFIX))
+    if own and not (stream and re.fullmatch(r"\w[\w.]*:\w+|(.*/)?\w[\w-]*\.toml", name)):
         raise ValueError(
             f"config.json: stream {name!r} is none of {', '.join(STREAMS)}, and its tasks and segments are "
             "not recorded; run it again"
         )
-    known = stream if name in STREAMS or ":" in name else None
+    known = stream if name in STREAMS or own else None
     try:
         return TypeAdapter(RunConfig).validate_python({**values, "recorded": known})
     except ValidationError as error:

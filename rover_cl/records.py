@@ -195,11 +195,12 @@ class RunFolder:
 
 
 def folder_name(spec: str) -> str:
-    """Give the folder of a method spec: `replay:weight=0.1` -> `replay@weight=0.1` (no colons: Windows).
+    """Give the folder of a method or stream: `replay:weight=0.1` -> `replay@weight=0.1` (for Windows).
 
-    No two specs share one: after an @ of theirs comes a name, after a colon a setting.
+    No two methods share one: after an @ of theirs comes a name, after a colon a setting. A stream's file
+    gives its name without folder and ending; two files of one name are told apart by what they hold.
     """
-    return spec.replace(":", "@")
+    return Path(spec).stem if spec.endswith(".toml") else spec.replace(":", "@")
 
 
 def run_path(out: Path, stream: str, method: str, seed: int) -> Path:

@@ -1,0 +1,135 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from rover_cl import stream_file
+from rover_cl.catalogue import find_stream
+from rover_cl.configuration import RunConfig, read_config
+from rover_cl.records import run_path
+from rover_cl.stream_file import read_stream
+from rover_cl_envs.conditions import Conditions
+from rover_cl_envs.drift import Drift
+from rover_cl_envs.mission import Mission
+from rover_cl_envs.streams import SHORT, Segment, Stream, Task
+from rover_cl_envs.world import World
+
+TEXT = """
+name = "mine"
+description = "a test"
+conflicts = [["firm", "soft"]]
+
+[world]
+time_limit = 150
+cues = false
+mission = { reach = 2 }
+
+[[tasks]]
+name = "firm"
+
+[[tasks]]
+name = "soft"
+conditions = { ground_fluffiness = 0.5, wheel_health = [0, 1, 1, 1, 1, 1] }
+
+[[segments]]
+task = "firm"
+
+[[segments]]
+task = "soft"
+steps = 300
+drift = { kind = "linear", period = 150 }
+
+[[segments]]
+task = "soft"
+steps = 200
+drift = { kind = "random-walk", start = "soft", end = "firm", period = 64, amplitude = 0.3, seed = 4 }
+"""
+FIRM = Conditions()
+SOFT = Conditions(ground_fluffiness=0.5, wheel_health=(0.0, 1, 1, 1, 1, 1))
+
+
+def written(folder: Path, text: str = TEXT) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+def test_every_part_is_read(tmp_path: Path) -> None:
+    assert read_stream(written(tmp_path)) == Stream(
+        name="mine",
+        description="a test",
+        tasks=(Task(name="firm", conditions=FIRM), Task(name="soft", conditions=SOFT)),
+        segments=(
+            Segment(task=0, drift=Drift.none(FIRM), steps=SHORT),
+            Segment(task=1, drift=Drift(kind="linear", start=FIRM, end=SOFT, period=150), steps=300),
+            Segment(
+                task=1,
+                drift=Drift(kind="random-walk", start=SOFT, end=FIRM, period=64, amplitude=0.3, seed=4),
+                steps=200,
+            ),
+        ),
+        conflicts=((0, 1),),
+        world=World(time_limit=150, cues=False, mission=Mission(reach=2)),
+    )
+
+
+def test_the_example_of_the_docstring_works(tmp_path: Path) -> None:
+    assert stream_file.__doc__ is not None
+    text = stream_file.__doc__.split("\n\n", 1)[1].rsplit("\n\n", 1)[0]
+    stream = read_stream(written(tmp_path, text))
+    assert [len(stream.tasks), len(stream.segments), stream.world.time_limit] == [2, 2, 150]
+
+
+def test_a_run_records_it_and_outlives_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    config = RunConfig(stream=str(path), method="finetune")
+    description = json.loads(json.dumps(config.describe()))
+    kept = config.build_stream()
+    path.unlink()
+    assert read_config(description).build_stream() == kept
+    assert run_path(tmp_path, config.stream, "finetune", 0) == tmp_path / "mine" / "finetune" / "seed-0"
+    description["config"]["stream"] = "../..toml"
+    with pytest.raises(ValueError, match=r"stream '\.\./\.\.toml' is none of"):
+        read_config(description)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "ground_fluffiness = 0.5",
+            "ground_flufiness = 0.5",
+            "task 'soft': unknown field 'ground_flufiness'.* Did you mean 'ground_fluffiness'",
+        ),
+        (
+            "ground_fluffiness = 0.5",
+            "ground_fluffiness = 5",
+            "task 'soft': Conditions.ground_fluffiness is 5.0, expected a number from 0.0 to 1.0",
+        ),
+        (
+            "ground_fluffiness = 0.5",
+            'ground_fluffiness = "soft"',
+            "task 'soft': ground_fluffiness: Input should be a valid number",
+        ),
+        ("steps = 300", "steps = 0", r"segment 2: Segment.steps is 0"),
+        ('task = "firm"', 'task = "film"', "segment 1: unknown task 'film'.* Did you mean 'firm'"),
+        ('kind = "linear"', 'kind = "liner"', "segment 2: drift: .*(linear|liner)"),
+        ('start = "soft"', 'start = "soap"', "segment 3: drift.start: unknown task 'soap'"),
+        ("reach = 2", "reech = 2", "world: mission: unknown field 'reech'.* Did you mean 'reach'"),
+        ("time_limit = 150", "time_limits = 150", "world: unknown field 'time_limits'"),
+        ('[["firm", "soft"]]', '[["firm"]]', "conflicts holds .*'firm'.*, expected pairs"),
+        ('description = "a test"', 'descriptoin = "a test"', "descriptoin: Extra inputs are not permitted"),
+        ('name = "mine"', "", "name: Field required"),
+        ('name = "mine"', "name = mine", "is not TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_file_and_field(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = written(tmp_path, TEXT.replace(old, new, 1))
+    with pytest.raises(ValueError, match=message) as caught:
+        find_stream(str(path))
+    assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"stream file .*none.toml can't be read: .*No such file"):
+        find_stream(str(tmp_path / "none.toml"))
