@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -152,31 +151,6 @@ def test_without_weights_it_is_finetuning_to_the_bit(
     assert equal(found[0], found[1])
     assert not equal(found[0], found[2])
     assert off.cost().bytes == 0
-
-
-@pytest.mark.parametrize(("case", "replay_weight"), [(0, 0.0), (0, 0.1), (1, 0.1), (2, 0.0)])
-def test_a_restored_learner_goes_on_as_if_never_stopped(
-    case: int, replay_weight: float, bandit: Any, tmp_path: Path
-) -> None:
-    algorithm, discrete, settings = CASES[case]
-
-    def make() -> ContinualLearner:
-        method = CLEAR(
-            capacity=60, batch_size=16, unroll=5, replay_weight=replay_weight, eviction="loss-aware"
-        )
-        return build(algorithm, discrete, settings, bandit, [method])
-
-    learner = make()
-    learner.learn_task(bandit(0, 2, discrete=discrete), total_timesteps=96)
-    learner.save(tmp_path / "checkpoint")
-    other = make().restore(tmp_path / "checkpoint")
-    for each in (learner, other):
-        each.reseed(5)
-        each.learn_task(bandit(1, 2, discrete=discrete), total_timesteps=96)
-    assert equal(weights(learner), weights(other))
-    assert learner.cost() == other.cost()
-    if not replay_weight:
-        assert learner.cost().bytes == 60 * (4 * 4 + (3 if discrete else 4) * 4 + 4 + 8 + 4)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

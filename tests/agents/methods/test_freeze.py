@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,28 +73,6 @@ def test_no_layer_is_finetuning_to_the_bit(bandit: Any) -> None:
         found.append(state(learner))
     assert not changed(found[0], found[1])
     assert changed(found[0], found[2])
-
-
-@pytest.mark.parametrize("before_the_save", [1, 2])
-def test_a_restored_learner_goes_on_as_if_never_stopped(
-    before_the_save: int, bandit: Any, tmp_path: Path
-) -> None:
-    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [Freeze(layers=2)])
-    for task in range(before_the_save):
-        learner.learn_task(bandit(task, 8), total_timesteps=256)
-    learner.save(tmp_path / "checkpoint")
-    other = ContinualLearner(SMALL.build(bandit(0, 8), 9), [Freeze(layers=2)]).restore(
-        tmp_path / "checkpoint"
-    )
-    assert other.cost() == learner.cost()
-    for each in (learner, other):
-        each.reseed(5)
-        each.learn_task(bandit(1, 8), total_timesteps=256)
-    assert not changed(state(learner), state(other))
-    learner.restore(tmp_path / "checkpoint")
-    learner.reseed(5)
-    learner.learn_task(bandit(1, 8), total_timesteps=256)
-    assert not changed(state(learner), state(other))
 
 
 def test_the_optimiser_holds_less(bandit: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,22 +70,6 @@ def test_switched_off_they_are_finetuning_to_the_bit(
     assert equal(finetuned[1], off[1])
     assert equal(finetuned[0], on[0]), "in the first task nothing is protected"
     assert not equal(finetuned[1], on[1])
-
-
-@pytest.mark.parametrize(("algorithm", "discrete", "settings"), ALGORITHMS)
-def test_a_restored_learner_goes_on_as_if_never_stopped(
-    algorithm: Any, discrete: bool, settings: Any, bandit: Any, tmp_path: Path
-) -> None:
-    learner = build(algorithm, discrete, settings, bandit, remedies())
-    learner.learn_task(bandit(0, 2, discrete=discrete), total_timesteps=96)
-    learner.save(tmp_path / "checkpoint")
-    other = build(algorithm, discrete, settings, bandit, remedies())
-    for each in (learner, other.restore(tmp_path / "checkpoint")):
-        each.reseed(5)
-        for task in (1, 0):  # what is drawn at the second switch is the same, too
-            each.learn_task(bandit(task, 2, discrete=discrete), total_timesteps=96)
-    assert equal(weights(learner), weights(other))
-    assert learner.cost() == other.cost()
 
 
 @pytest.mark.parametrize("method", remedies(), ids=lambda m: m.name)

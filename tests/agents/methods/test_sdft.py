@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import copy
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -159,22 +158,6 @@ def test_weight_zero_is_plain_to_the_bit(algorithm: Any, discrete: bool, setting
         found.append(weights(learner))
     assert equal(found[0], found[1])
     assert not equal(found[0], found[2])
-
-
-@pytest.mark.parametrize(("algorithm", "discrete", "settings"), ALGORITHMS)
-def test_a_restored_learner_goes_on_as_if_never_stopped(
-    algorithm: Any, discrete: bool, settings: Any, bandit: Any, tmp_path: Path
-) -> None:
-    teacher = "ema" if discrete else "frozen"
-    learner = build(algorithm, discrete, settings, bandit, [method(teacher=teacher)])
-    learner.learn_task(bandit(0, 2, discrete=discrete), total_timesteps=96).save(tmp_path / "checkpoint")
-    other = build(algorithm, discrete, settings, bandit, [method(teacher=teacher)])
-    other.restore(tmp_path / "checkpoint")
-    assert other.cost() == learner.cost()
-    for each in (learner, other):
-        each.reseed(5)
-        each.learn_task(bandit(1, 2, discrete=discrete), total_timesteps=96)
-    assert equal(weights(learner), weights(other))
 
 
 def test_the_first_task_has_no_frozen_teacher(bandit: Any) -> None:
