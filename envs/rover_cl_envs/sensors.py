@@ -148,7 +148,7 @@ def observe(s: Row, c: Row, rover: Row, ring: Row, ground: Layers, cues: bool, o
     out[30] = c[CONTRAST] if cues else 0.0
     out[31] = 1.0 - 2.0 * s[REWARDED] if cues else 0.0
     _look_around(s, c, ring, ground, cos, sin, out)
-    for k in (10, 11, 12, 13, 14, 15, 20):
+    for k in (10, 11, 12, 13, 14, 15, 20, 27, 28):
         out[k] = _clip(out[k])
 
 

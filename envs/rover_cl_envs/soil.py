@@ -7,15 +7,16 @@ The net traction coefficient (drawbar pull over load) of a driven wheel at slip 
     T / (W r) = p0 + p1 (1 - exp(-s / p2))                       (3)  torque over load times radius
 
 The coefficients reproduce the Wong and Reece (1967) stress integral with a slip-dependent
-sinkage exponent to within 0.015 in mu, for the wheel loads of MER at Mars gravity
-(docs/simulator.md). Equation (1) peaks near 50 % slip on regolith and never becomes positive on
-drift: a rover on level drift embeds, as Opportunity did at Purgatory (sol 446) and Spirit at Troy.
+sinkage exponent to within 0.022 in mu, for each rover's wheels and load at Mars gravity
+(stress_integral.py, docs/simulator.md). For MER, equation (1) peaks near 50 % slip on regolith and never
+becomes positive on drift: a rover on level drift embeds, as Opportunity did at Purgatory (sol 446) and
+Spirit at Troy.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,11 @@ A, B, C, D, ALPHA, BETA, P0, P1, P2 = range(9)
 
 @dataclass(frozen=True, kw_only=True)
 class Soil:
-    """Coefficients of equations (1) to (3) for one wheel on one soil; all dimensionless."""
+    """Coefficients of equations (1) to (3) for one wheel on one soil; all dimensionless.
+
+    Raises:
+        ValueError: a field is not finite, a scale not positive, or `d` negative.
+    """
 
     a: float
     """traction that shear strength can give"""
@@ -52,6 +57,13 @@ class Soil:
     """torque coefficient added at large slip"""
     p2: float
     """slip scale of the torque"""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            least = {"a": 1e-6, "b": 1e-6, "d": 0.0, "p2": 1e-6}.get(field.name, -math.inf)
+            if not (math.isfinite(value) and value >= least):
+                raise ValueError(f"Soil.{field.name} is {value}, expected a finite number >= {least:g}.")
 
     def net_traction(self, slip: float) -> float:
         """Mu at a slip from 0 to 1, equation (1)."""

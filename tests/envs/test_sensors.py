@@ -38,6 +38,7 @@ TRACES: dict[str, tuple[dict[str, Any], range]] = {
     "motor_gain": ({"motor_gain": 0.5}, range(14, 15)),
     "steering_bias": ({"steering_bias": 0.3}, range(15, 16)),
     "wheel_health": ({"wheel_health": (1.0, 1.0, 1.0, 0.0, 1.0, 1.0)}, range(24, 25)),
+    "rover": ({"rover": "msl"}, range(14, 15)),
 }
 
 
@@ -158,7 +159,7 @@ def test_every_drift_leaves_a_trace(name: str) -> None:
 
 
 def test_no_drift_is_forgotten() -> None:
-    assert set(TRACES) == {*RANGES, "wheel_health"} - {"target_b"}
+    assert set(TRACES) == {*RANGES, "wheel_health", "rover"} - {"target_b"}
 
 
 def test_order_and_site_are_shown_as_cues() -> None:
