@@ -91,7 +91,7 @@ class Conditions:
             get_rover(self.rover)
 
     def to_array(self) -> NDArray[np.float32]:
-        """The numbers as the kernel reads them, shape (19,), in the order of the fields; without the rover."""
+        """The numbers as the kernel reads them, shape (19,), in the order of the fields; not the rover."""
         scalars = [getattr(self, name) for name in RANGES]
         return np.array([*scalars, *self.wheel_health], dtype=np.float32)
 
