@@ -61,7 +61,7 @@ class Portraits:
             score: sum of rewards so far.
         """
         b = self._batch
-        s, c = b.state[index], b.conditions[index]
+        s, c, rover = b.state[index], b.conditions[index], b.vehicle(index)
         step = int(b.counters[index, STEP])
         terms = b.reward_terms[index].tolist() if step else [0.0] * len(REWARD_TERMS)
         return Scene(
@@ -73,7 +73,9 @@ class Portraits:
             ),
             rewarded=int(s[d.REWARDED]),
             reach=b.mission.reach,
-            wheels=b.vehicle(index).wheels,
+            wheels=rover.wheels,
+            rover=rover.name,
+            wheel_size=(2 * rover.wheel_radius, rover.wheel_width),
             wheel_health=tuple(float(h) for h in c[d.HEALTH : d.HEALTH + 6]),
             trail=trail,
             slip=(float(s[d.SLIP_L]), float(s[d.SLIP_R])),

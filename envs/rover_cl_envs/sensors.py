@@ -2,6 +2,10 @@
 
 No running statistics: a normaliser that moves with the stream forgets by itself.
 
+What a rover is, no number says; it shows in how it slips and sinks (8-11), gets on (14-15) and labours
+(27-28). Lengths are in metres whatever the rover; sinkage counts in its own wheels, their speed in its own
+top speed.
+
 | index | what | scale |
 |---|---|---|
 | 0-3 | target A: distance, cosine and sine of its bearing, nearness exp(-d / 2 m) | 20 m |

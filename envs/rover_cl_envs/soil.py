@@ -27,6 +27,14 @@ EMBEDDED_SLIP = 0.98
 """Slip where the soil cannot carry the demanded traction: the wheel spins and digs."""
 SKID_LIMIT = -0.5
 """Largest skid (negative slip) of a braked wheel on a down-slope."""
+_BOUNDS = {
+    "a": (1e-6, 100.0),
+    "b": (1e-3, 100.0),
+    "d": (0.0, 100.0),
+    "alpha": (-50.0, 5.0),
+    "beta": (-5.0, 5.0),
+    "p2": (1e-3, 100.0),
+}
 A, B, C, D, ALPHA, BETA, P0, P1, P2 = range(9)
 """Columns of a soil table."""
 
@@ -36,7 +44,8 @@ class Soil:
     """Coefficients of equations (1) to (3) for one wheel on one soil; all dimensionless.
 
     Raises:
-        ValueError: a field is not finite, a scale not positive, or `d` negative.
+        ValueError: a field is no number or out of range: a scale not positive, `d` negative, a sinkage beyond
+            all reason.
     """
 
     a: float
@@ -60,10 +69,9 @@ class Soil:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            least = {"a": 1e-6, "b": 1e-6, "d": 0.0, "p2": 1e-6}.get(field.name, -math.inf)
-            if not (math.isfinite(value) and value >= least):
-                raise ValueError(f"Soil.{field.name} is {value}, expected a finite number >= {least:g}.")
+            value, (low, high) = getattr(self, field.name), _BOUNDS.get(field.name, (-100.0, 100.0))
+            if not (isinstance(value, int | float | np.number) and low <= value <= high):
+                raise ValueError(f"Soil.{field.name} is {value}, expected a number from {low:g} to {high:g}.")
 
     def net_traction(self, slip: float) -> float:
         """Mu at a slip from 0 to 1, equation (1)."""

@@ -84,6 +84,8 @@ def test_scene_shows_the_rovers_own_limit() -> None:
     envs = MarsRoverVectorEnv(2, num_maps=1, conditions=[Conditions(rover="msl"), Conditions()])
     envs.reset(seed=[0, 0])
     assert [envs.scene(i).ground.climbed for i in (0, 1, 0)] == [0.5, 0.2, 0.5]
+    assert [envs.scene(i).rover for i in (0, 1)] == ["msl", "mer"]
+    assert envs.scene(0).wheel_size == (0.5, 0.4)
 
 
 def test_a_world_of_another_rover_lends_it_to_conditions_that_name_none() -> None:

@@ -193,13 +193,18 @@ FUZZED = MarsRoverVectorEnv(4, num_maps=2, time_limit=6)
     scalars=st.fixed_dictionaries({name: st.floats(*bounds) for name, bounds in RANGES.items()}),
     health=st.tuples(*[st.floats(0, 1)] * 6),
     actions=st.lists(st.tuples(*[st.floats(-1, 1, width=32)] * 2), min_size=1, max_size=12),
+    rover=st.sampled_from((None, "sojourner", "msl", "m2020")),
     seed=st.integers(0, 2**31),
 )
 @settings(deadline=None, max_examples=80)
 def test_observations_keep_to_their_space_in_any_world(
-    scalars: dict[str, Any], health: tuple[float, ...], actions: list[tuple[float, float]], seed: int
+    scalars: dict[str, Any],
+    health: tuple[float, ...],
+    actions: list[tuple[float, float]],
+    rover: str | None,
+    seed: int,
 ) -> None:
-    FUZZED.set_conditions(Conditions(wheel_health=health, **scalars))
+    FUZZED.set_conditions(Conditions(wheel_health=health, rover=rover, **scalars))
     space = observation_space()
     told = [FUZZED.reset(seed=seed)[0]]
     for action in actions:
