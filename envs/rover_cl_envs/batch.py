@@ -7,6 +7,7 @@ any order by any number of threads with the same result to the last bit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numba
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 from rover_cl_envs.compiled import Coefficients, Layers, Row, compiled, compiled_parallel
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.dynamics import DRIVE, STATE, STEER, WEIGHTS, drive, rest, settle
+from rover_cl_envs.fleet import Fleet
 from rover_cl_envs.mission import REWARD_TERMS, RUNNING, TIME_LIMIT, begin, judge
 from rover_cl_envs.randomness import seeded, uniform
-from rover_cl_envs.rovers import get_rover
+from rover_cl_envs.rovers import Rover
 from rover_cl_envs.sensors import observation_size, observe, ring_points
 from rover_cl_envs.terrain import terrain_bank
 from rover_cl_envs.world import World
@@ -34,7 +36,7 @@ class Rovers(NamedTuple):
     state: Rows
     """(n, 24), columns in dynamics.py"""
     counters: NDArray[np.int64]
-    """(n, 3), columns below"""
+    """(n, 4), columns below"""
     generators: NDArray[np.uint64]
     """(n, 2), columns in randomness.py"""
     conditions: Rows
@@ -48,12 +50,12 @@ class Setting(NamedTuple):
 
     ground: Layers
     """(M, 256, 256, 4) the maps"""
-    rover: Row
-    """(6,), columns in dynamics.py"""
+    rovers: Row
+    """(R, 9) the fleet, columns in dynamics.py"""
     wheels: Row
-    """(6, 2) wheel positions [m]"""
+    """(R, 6, 2) wheel positions [m]"""
     soils: Coefficients
-    """(4, 9) the anchor soils"""
+    """(R, 4, 9) the anchor soils"""
     mission: Row
     """(14,), columns in mission.py"""
     ring: Row
@@ -81,8 +83,9 @@ class Results(NamedTuple):
     """(n,)"""
 
 
-MAP, STEP, RESTART = range(3)
-"""Columns of a counters row (3,): map in the bank, steps in the episode, 1 where a restart is due."""
+MAP, STEP, RESTART, VEHICLE = range(4)
+"""Columns of a counters row (4,): map in the bank, steps in the episode, 1 where a restart is due, and which
+of the fleet the rover is."""
 STAY, NEXT_STEP, SAME_STEP = range(3)
 """What the kernel does with an episode that has ended."""
 BLOCK = 32  # rovers stepped together
@@ -101,15 +104,16 @@ def _start(i: int, rovers: Rovers, setting: Setting) -> None:
     maps = setting.ground
     m = min(int(uniform(generator) * len(maps)), len(maps) - 1)
     counters[MAP], counters[STEP], counters[RESTART] = m, 0, 0
-    begin(s, c, setting.mission, setting.rover, maps[m], generator)
-    rest(s, c, setting.rover, setting.wheels, maps[m], setting.soils, rovers.soil[i])
+    v = counters[VEHICLE]
+    begin(s, c, setting.mission, setting.rovers[v], maps[m], generator)
+    rest(s, c, setting.rovers[v], setting.wheels[v], maps[m], setting.soils[v], rovers.soil[i])
 
 
 @compiled
 def _look(i: int, rovers: Rovers, setting: Setting, out: Row) -> None:
     """Write rover i's observation into `out` (80,)."""
-    ground = setting.ground[rovers.counters[i, MAP]]
-    observe(rovers.state[i], rovers.conditions[i], setting.rover, setting.ring, ground, setting.cues, out)
+    ground, rover = setting.ground[rovers.counters[i, MAP]], setting.rovers[rovers.counters[i, VEHICLE]]
+    observe(rovers.state[i], rovers.conditions[i], rover, setting.ring, ground, setting.cues, out)
 
 
 @compiled
@@ -118,10 +122,12 @@ def _move(i: int, actions: Rows, rovers: Rovers, setting: Setting, results: Resu
     s, c, terms = rovers.state[i], rovers.conditions[i], results.terms[i]
     s[DRIVE] = min(max(actions[i, 0], -1.0), 1.0)
     s[STEER] = min(max(actions[i, 1], -1.0), 1.0)
-    drive(s, c, setting.rover, setting.wheels, rovers.soil[i])
+    v = rovers.counters[i, VEHICLE]
+    rover, wheels, soils = setting.rovers[v], setting.wheels[v], setting.soils[v]
+    drive(s, c, rover, wheels, rovers.soil[i])
     ground = setting.ground[rovers.counters[i, MAP]]
-    tallest = settle(s, c, setting.rover, setting.wheels, ground, setting.soils, rovers.soil[i])
-    code = judge(s, setting.mission, setting.rover, tallest, terms)
+    tallest = settle(s, c, rover, wheels, ground, soils, rovers.soil[i])
+    code = judge(s, setting.mission, rover, tallest, terms)
     reward = 0.0
     for k in range(terms.shape[0]):
         reward += terms[k]
@@ -191,10 +197,10 @@ class Batch:
     """The rovers of an environment, their ground and their conditions."""
 
     def __init__(self, count: int, world: World, *, mode: int = STAY, threads: int | None = None) -> None:
-        rover, mission = get_rover(world.rover), world.mission
-        self.rover, self.mission = rover, mission
+        self.mission = world.mission
+        self._fleet = Fleet(world.rover)
         self.state = np.zeros((count, STATE), dtype=np.float32)
-        self.counters = np.zeros((count, 3), dtype=np.int64)
+        self.counters = np.zeros((count, 4), dtype=np.int64)
         self.generators = seeded(0, count)
         self.conditions = np.tile(Conditions().to_array(), (count, 1))
         size = observation_size(world.systems)
@@ -213,10 +219,8 @@ class Batch:
         )
         self._setting = Setting(
             ground=self.ground,
-            rover=rover.to_array(),
-            wheels=rover.wheels,
-            soils=rover.soil_table(),
-            mission=mission.to_array(),
+            **self._fleet.to_arrays()._asdict(),
+            mission=world.mission.to_array(),
             ring=ring_points(),
             limit=world.time_limit,
             mode=mode,
@@ -226,6 +230,36 @@ class Batch:
         most: int = getattr(numba.config, "NUMBA_NUM_THREADS")  # noqa: B009  made at run time
         self._threads = min(threads or most, most)
         self._parallel = self._threads > 1 and count >= SERIAL_BELOW
+
+    def set_conditions(self, conditions: Conditions | Sequence[Conditions]) -> None:
+        """Put all rovers into the same conditions, or each into its own: the numbers, and the vehicle.
+
+        Raises:
+            ValueError: a sequence whose length is not that of the batch.
+        """
+        if isinstance(conditions, Conditions):
+            self.conditions[:] = conditions.to_array()
+            self.counters[:, VEHICLE] = self._place(conditions.rover)
+            return
+        if len(conditions) != len(self.state):
+            raise ValueError(
+                f"conditions has {len(conditions)} entries, "
+                f"expected one, or one for each of {len(self.state)} rovers."
+            )
+        self.conditions[:] = np.stack([c.to_array() for c in conditions])
+        self.counters[:, VEHICLE] = [self._place(c.rover) for c in conditions]
+
+    def vehicle(self, index: int) -> Rover:
+        """Which rover that one of the batch is now."""
+        return self._fleet.rovers[self.counters[index, VEHICLE]]
+
+    def _place(self, rover: str | Rover | None) -> int:
+        """Index of a vehicle in the kernel's arrays, which grow where it is new."""
+        known = len(self._fleet.rovers)
+        place = self._fleet.place(rover)
+        if len(self._fleet.rovers) > known:
+            self._setting = self._setting._replace(**self._fleet.to_arrays()._asdict())
+        return place
 
     def seed(self, seed: int) -> None:
         """Give rover i the generator of seed + i."""

@@ -9,6 +9,8 @@ from typing import TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from rover_cl_envs.rovers import Rover, get_rover
+
 WHEELS = ("left front", "left middle", "left rear", "right front", "right middle", "right rear")
 """The order of `Conditions.wheel_health` everywhere."""
 
@@ -40,7 +42,7 @@ class Conditions:
     """The world that a rover drives in. Every field may drift; sources in docs/simulator.md.
 
     Raises:
-        ValueError: a field is not finite or out of the range of `RANGES`; the message names it.
+        ValueError: a field is not finite or out of the range of `RANGES`, or no rover; the message names it.
     """
 
     gravity: float = 3.72
@@ -71,6 +73,8 @@ class Conditions:
     """probability that an episode rewards target B instead of A"""
     wheel_health: tuple[float, ...] = (1.0,) * 6
     """driving torque of each wheel, 1 healthy, 0 dead and dragged; in the order of `WHEELS`"""
+    rover: str | Rover | None = None
+    """another vehicle than the world's: a name, or one of your own; None is the world's"""
 
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():
@@ -83,14 +87,18 @@ class Conditions:
                 f"Conditions.wheel_health is {self.wheel_health}, expected 6 numbers from 0 to 1 "
                 f"({', '.join(WHEELS)})."
             )
+        if self.rover is not None:
+            get_rover(self.rover)
 
     def to_array(self) -> NDArray[np.float32]:
-        """The conditions as the kernel reads them, shape (19,), in the order of the fields."""
+        """The numbers as the kernel reads them, shape (19,), in the order of the fields; not the rover."""
         scalars = [getattr(self, name) for name in RANGES]
         return np.array([*scalars, *self.wheel_health], dtype=np.float32)
 
     def mixed_with(self, other: Conditions, weight: float) -> Conditions:
         """The point `weight` of the way from here to `other`; 0 is self, 1 is other.
+
+        A rover can't be blended: from half the way on it is that of `other`.
 
         Args:
             other: the far end.
@@ -108,7 +116,10 @@ class Conditions:
 
         scalars = {name: blend(getattr(self, name), getattr(other, name)) for name in RANGES}
         health = tuple(blend(a, b) for a, b in zip(self.wheel_health, other.wheel_health, strict=True))
-        return Conditions(wheel_health=health, **scalars)
+        rover = other.rover if weight >= 0.5 else self.rover
+        return Conditions(wheel_health=health, rover=rover, **scalars)
 
 
-assert [f.name for f in fields(Conditions)] == [*RANGES, "wheel_health"], "array layout follows the fields"
+assert [f.name for f in fields(Conditions)] == [*RANGES, "wheel_health", "rover"], (
+    "array layout follows the fields"
+)

@@ -2,7 +2,7 @@
 
 A rover at 5 cm/s has a Froude number v^2 / (g L) of 5e-4, so inertia plays no part: each step solves
 for the slip at which the soil carries the load, and moves accordingly. A step is 5 s, 0.25 m at full
-drive. All functions work in place on one rover's row; lengths in metres, angles in radians.
+drive of MER. All functions work in place on one rover's row; lengths in metres, angles in radians.
 
 Sources: soils in soil.py; rocker-bogie settling in closed form in the spirit of JPL's ACE (Otsu et al.
 2018); wheel faults after Spirit (sol 779 on: right front wheel dead, dragged, and the rover turning
@@ -13,7 +13,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from rover_cl_envs.compiled import Coefficients, Layers, Row, compiled
+from rover_cl_envs.rovers import STEP_SECONDS as STEP_SECONDS
 from rover_cl_envs.soil import (
     ALPHA,
     BETA,
@@ -36,14 +39,14 @@ from rover_cl_envs.terrain import (
     rock_height,
 )
 
-STEP_LENGTH = 0.25  # travel per step at full drive on bedrock [m]
-STEP_SECONDS = 5.0  # [s]
+STEP_LENGTH = 0.25  # travel of MER per step at full drive on bedrock [m]
 STEER_GAIN = 0.8  # difference of wheel speeds at full steer, in shares of top speed
 TURN_SHARE = 0.8  # yaw rate over that of an ideal differential drive: the wheels scuff
 RATE_LIMIT = 1.0  # largest change of a wheel speed per step, in shares of top speed
 SHARED_LOAD = 0.9  # share of a side's missing traction that the stiff body carries over
 DRAG = 0.5  # friction coefficient of a dead wheel dragged along
-PULL = 1.6  # yaw per metre of a fully dead leading wheel [rad/m]
+PULL = 1.6  # yaw per metre of a fully dead leading wheel of MER; a wider rover turns less [rad/m]
+PULL_TRACK = float(np.float32(1.06))  # MER's [m], as its row has it: its yaw is scaled by 1 exactly
 TRAILING_PULL = 0.05  # the same where the wheel trails, in shares of PULL
 DIG_LENGTH = 0.5  # rim travel over which sinkage approaches equilibrium [m]
 DIG_RESISTANCE = 0.3  # resistance coefficient per (sinkage beyond equilibrium / radius)
@@ -82,8 +85,8 @@ STATE = 24
 
 WEIGHTS = 9  # first scratch column of a soil row (2, 13), behind the coefficients
 
-# Columns of a rover description (6,), float32: Rover.to_array.
-MASS, RADIUS, WHEELBASE, TRACK, STALL, OBSTACLE = range(6)
+# Columns of a rover description (9,), float32: Rover.to_array. FULL is a step's travel at full drive [m].
+MASS, RADIUS, WHEELBASE, TRACK, STALL, OBSTACLE, FULL, TIP_GRADE, PRESSURE = range(9)
 
 
 @compiled
@@ -203,7 +206,7 @@ def _turn_wheels(side: int, demand: float, s: Row, c: Row, rover: Row, soil: Coe
     torque = soil[side, P0] + soil[side, P1] * (1.0 - math.exp(-abs(slip) / soil[side, P2]))
     load = rover[MASS] * c[GRAVITY] / 6.0  # [N] per wheel
     speed = max(1.0 - torque * load * rover[RADIUS] / (rover[STALL] * c[MOTOR]), SLOWEST)
-    rim = wheel * speed * STEP_LENGTH  # [m] travelled by the rim
+    rim = wheel * speed * rover[FULL]  # [m] travelled by the rim
     sunk = rover[RADIUS] * math.exp(soil[side, ALPHA] + soil[side, BETA] * max(slip, 0.0))
     # Wheels dig with the travel of their rims but come up only as far as the rover really moves.
     travel = abs(rim) if sunk > s[SINK_L + side] else abs(rim * (1.0 - slip))
@@ -224,7 +227,7 @@ def drive(s: Row, c: Row, rover: Row, wheels: Row, soil: Coefficients) -> None:
     moved_l = _turn_wheels(0, demand_l, s, c, rover, soil)
     moved_r = _turn_wheels(1, demand_r, s, c, rover, soil)
     ahead = (moved_l + moved_r) / 2.0
-    turn = TURN_SHARE * (moved_r - moved_l) / rover[TRACK] + _pull(c, wheels, ahead) * ahead
+    turn = TURN_SHARE * (moved_r - moved_l) / rover[TRACK] + _pull(c, rover, wheels, ahead) * ahead
     slide = -SIDE_SLIDE * s[ROLL] * abs(ahead)
     middle = s[YAW] + turn / 2.0
     s[X] += ahead * math.cos(middle) - slide * math.sin(middle)
@@ -239,7 +242,7 @@ def drive(s: Row, c: Row, rover: Row, wheels: Row, soil: Coefficients) -> None:
 
 
 @compiled
-def _pull(c: Row, wheels: Row, ahead: float) -> float:
+def _pull(c: Row, rover: Row, wheels: Row, ahead: float) -> float:
     """Yaw per metre driven that dead wheels cause [rad/m], positive to the left.
 
     A dragged wheel turns the rover towards its side. Where it leads, the pull grows as the rover turns
@@ -253,7 +256,7 @@ def _pull(c: Row, wheels: Row, ahead: float) -> float:
         lever = 1.0 if leads > 0.0 else (0.5 if wheels[w, 0] == 0.0 else TRAILING_PULL)
         toward = 1.0 if wheels[w, 1] > 0.0 else -1.0
         pull += PULL * (1.0 - c[HEALTH + w]) * lever * toward
-    return pull
+    return pull / (rover[TRACK] / PULL_TRACK)
 
 
 @compiled

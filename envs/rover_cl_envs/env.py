@@ -37,8 +37,8 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
     ## Description
     A six-wheeled rover stands on a procedural map of 64 m x 64 m that repeats at its edges. Soft patches
     embed it, outcrops of rock carry it well, and only their brightness tells them apart from afar. Two
-    targets lie 6 to 14 m away; one is rewarded. A step is 5 s, 0.25 m of travel at full drive. The physics
-    is quasi-static (dynamics.py, soil.py); the world is set by `Conditions`.
+    targets lie 6 to 14 m away; one is rewarded. A step is 5 s, 0.25 m of travel at MER's full drive. The
+    physics is quasi-static (dynamics.py, soil.py); the world is set by `Conditions`.
 
     ## Action space
     `Box(2)`: drive and steer from -1 to 1; values beyond are clipped, NaN is refused. With
@@ -49,9 +49,9 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
     `Box(80)` float32 from -5 to 5, laid out in sensors.py, scaled by fixed physical ranges.
 
     ## Rewards
-    The sum of named terms (`reward_terms`): progress 0.1 per 0.25 m gained on the rewarded target; time
-    -0.02; slip -0.05 per unit above 0.4; reverse -0.02 at full drive backward; end +5 target reached,
-    -4 embedded, -5 tipped, -3 rock hit, -0.5 wrong target touched.
+    The sum of named terms (`reward_terms`): progress 0.1 per step of full drive, MER's 0.25 m, gained
+    on the rewarded target; time -0.02; slip -0.05 per unit above 0.4; reverse -0.02 at full drive backward;
+    end +5 target reached, -4 embedded, -5 tipped, -3 rock hit, -0.5 wrong target touched.
 
     ## Starting state
     A random map and place clear of patches and rocks, random heading, at rest.
@@ -116,7 +116,7 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
     def set_conditions(self, conditions: Conditions) -> None:
         """Change the world at once; a change of `target_b` counts from the next episode."""
         self.conditions = conditions
-        self._batch.conditions[:] = conditions.to_array()
+        self._batch.set_conditions(conditions)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

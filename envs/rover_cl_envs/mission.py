@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rover_cl_envs.compiled import Layers, Row, compiled
 from rover_cl_envs.dynamics import (
     COVER,
+    FULL,
     OBSTACLE,
     PITCH,
     REWARDED,
@@ -18,16 +19,18 @@ from rover_cl_envs.dynamics import (
     ROLL,
     SLIP_L,
     SLIP_R,
-    STEP_LENGTH,
     STUCK,
     TARGET_AX,
     TARGET_AY,
     TARGET_B,
     TARGET_BX,
     TARGET_BY,
+    TIP_GRADE,
     TO_GO,
+    TRACK,
     WHEEL_L,
     WHEEL_R,
+    WHEELBASE,
     YAW,
     X,
     Y,
@@ -76,7 +79,7 @@ class Mission:
     embedded: float = -4.0
     """reward for embedding: mean slip above 0.6 over two driven steps"""
     tipped: float = -5.0
-    """reward for a tilt above 45 degrees"""
+    """reward for a tilt above what the rover stands, 45 degrees"""
     rock: float = -3.0
     """reward for hitting a rock that the wheels can't climb"""
     wrong_target: float = -0.5
@@ -106,28 +109,32 @@ class Mission:
 # Columns of a mission row (14,), float32: Mission.to_array.
 (NEAR, FAR, REACH, APART, PROGRESS, TIME, SLIP, SLIP_FREE, REVERSE, GOAL, EMBED, TIP, HIT, WRONG) = range(14)
 STUCK_STEPS = 2  # driven steps of spinning after which a rover counts as embedded
-TIP_GRADE = 1.0  # tangent of 45 degrees
 TRIES = 64  # draws of a place before an unlucky one is taken
-CLEAR = 4  # cells of free ground on each side of a start or a target: a rover's wheels, whatever its yaw
 
 
 @compiled
-def _is_clear(ground: Layers, x: float, y: float, c: Row, climbed: float) -> bool:
-    """Whether the ground up to one metre from x, y has no patch, and no rock higher than `climbed` [m]."""
-    column, row = math.floor(x / CELL), math.floor(y / CELL)
-    for i in range(row - CLEAR, row + CLEAR + 1):
-        for j in range(column - CLEAR, column + CLEAR + 1):
+def clearance(rover: Row) -> int:
+    """Cells of free ground on each side of a start or a target: the rover's wheels, whatever its yaw."""
+    return math.ceil(0.5 * math.hypot(rover[WHEELBASE], rover[TRACK]) / CELL)
+
+
+@compiled
+def _is_clear(ground: Layers, x: float, y: float, c: Row, rover: Row) -> bool:
+    """Whether the ground under a rover at x, y has no patch, and no rock higher than it climbs."""
+    column, row, clear = math.floor(x / CELL), math.floor(y / CELL), clearance(rover)
+    for i in range(row - clear, row + clear + 1):
+        for j in range(column - clear, column + clear + 1):
             iy, ix = i & (SIDE - 1), j & (SIDE - 1)
             if patch_share(ground[iy, ix, PATCH] * PATCH_UNIT, c[COVER]) > 0.0:
                 return False
-            if rock_height(ground[iy, ix, ROCK_LAYER], c[ROCKS]) > climbed:
+            if rock_height(ground[iy, ix, ROCK_LAYER], c[ROCKS]) > rover[OBSTACLE]:
                 return False
     return True
 
 
 @compiled
 def _place_target(
-    s: Row, c: Row, mission: Row, climbed: float, ground: Layers, generator: NDArray[np.uint64], column: int
+    s: Row, c: Row, mission: Row, rover: Row, ground: Layers, generator: NDArray[np.uint64], column: int
 ) -> None:
     """Draw target A (column TARGET_AX) or B around the rover, on clear ground and apart from the other."""
     for _ in range(TRIES):
@@ -138,7 +145,7 @@ def _place_target(
         gap = math.hypot(s[TARGET_BX] - s[TARGET_AX], s[TARGET_BY] - s[TARGET_AY])
         if column == TARGET_BX and gap < mission[APART]:
             continue
-        if _is_clear(ground, s[column], s[column + 1], c, climbed):
+        if _is_clear(ground, s[column], s[column + 1], c, rover):
             return
 
 
@@ -147,12 +154,12 @@ def begin(s: Row, c: Row, mission: Row, rover: Row, ground: Layers, generator: N
     """Place the rover of state `s` (24,) and its two targets, and draw which target is rewarded."""
     for _ in range(TRIES):
         s[X], s[Y] = SIDE * CELL * uniform(generator), SIDE * CELL * uniform(generator)
-        if _is_clear(ground, s[X], s[Y], c, rover[OBSTACLE]):
+        if _is_clear(ground, s[X], s[Y], c, rover):
             break
     s[YAW] = math.pi * (2.0 * uniform(generator) - 1.0)
     s[REWARDED] = 1.0 if uniform(generator) < c[TARGET_B] else 0.0
-    _place_target(s, c, mission, rover[OBSTACLE], ground, generator, TARGET_AX)
-    _place_target(s, c, mission, rover[OBSTACLE], ground, generator, TARGET_BX)
+    _place_target(s, c, mission, rover, ground, generator, TARGET_AX)
+    _place_target(s, c, mission, rover, ground, generator, TARGET_BX)
     s[TO_GO] = distance_to(s, s[REWARDED])
 
 
@@ -175,7 +182,7 @@ def judge(s: Row, mission: Row, rover: Row, tallest: float, terms: Row) -> int:
         Code of the outcome; the time limit is not looked at here.
     """
     to_go = distance_to(s, s[REWARDED])
-    terms[0] = mission[PROGRESS] * (s[TO_GO] - to_go) / STEP_LENGTH
+    terms[0] = mission[PROGRESS] * (s[TO_GO] - to_go) / rover[FULL]
     terms[1] = mission[TIME]
     terms[2] = mission[SLIP] * max(max(s[SLIP_L], s[SLIP_R]) - mission[SLIP_FREE], 0.0)
     terms[3] = mission[REVERSE] * max(-0.5 * (s[WHEEL_L] + s[WHEEL_R]), 0.0)
@@ -187,7 +194,7 @@ def judge(s: Row, mission: Row, rover: Row, tallest: float, terms: Row) -> int:
     if distance_to(s, 1.0 - s[REWARDED]) < mission[REACH]:
         terms[4] = mission[WRONG]
         return WRONG_TARGET
-    if s[PITCH] * s[PITCH] + s[ROLL] * s[ROLL] > TIP_GRADE * TIP_GRADE:
+    if s[PITCH] * s[PITCH] + s[ROLL] * s[ROLL] > rover[TIP_GRADE] * rover[TIP_GRADE]:
         terms[4] = mission[TIP]
         return TIPPED
     if tallest > rover[OBSTACLE]:

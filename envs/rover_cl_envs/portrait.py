@@ -61,7 +61,7 @@ class Portraits:
             score: sum of rewards so far.
         """
         b = self._batch
-        s, c = b.state[index], b.conditions[index]
+        s, c, rover = b.state[index], b.conditions[index], b.vehicle(index)
         step = int(b.counters[index, STEP])
         terms = b.reward_terms[index].tolist() if step else [0.0] * len(REWARD_TERMS)
         return Scene(
@@ -73,7 +73,9 @@ class Portraits:
             ),
             rewarded=int(s[d.REWARDED]),
             reach=b.mission.reach,
-            wheels=b.rover.wheels,
+            wheels=rover.wheels,
+            rover=rover.name,
+            wheel_size=(2 * rover.wheel_radius, rover.wheel_width),
             wheel_health=tuple(float(h) for h in c[d.HEALTH : d.HEALTH + 6]),
             trail=trail,
             slip=(float(s[d.SLIP_L]), float(s[d.SLIP_R])),
@@ -103,9 +105,10 @@ class Portraits:
     def _ground(self, index: int) -> Ground:
         b = self._batch
         m, c = int(b.counters[index, MAP]), b.conditions[index]
-        key = (m, *(float(c[column]) for column in _SHAPES_GROUND))
+        climbed = b.vehicle(index).obstacle
+        key = (m, climbed, *(float(c[column]) for column in _SHAPES_GROUND))
         if key not in self._grounds:
-            self._grounds[key] = ground_of(b, m, c)
+            self._grounds[key] = ground_of(b, m, c, climbed)
             if len(self._grounds) > KEPT_GROUNDS:
                 self._grounds.popitem(last=False)
         self._grounds.move_to_end(key)
@@ -120,8 +123,8 @@ def _told(c: NDArray[np.float32]) -> tuple[tuple[str, float, float, bool], ...]:
     return tuple(rows)
 
 
-def ground_of(batch: Batch, m: int, c: NDArray[np.float32]) -> Ground:
-    """Map `m` of a batch's bank, under the conditions `c` (19,)."""
+def ground_of(batch: Batch, m: int, c: NDArray[np.float32], climbed: float) -> Ground:
+    """Map `m` of a batch's bank, under the conditions `c` (19,), for a rover that climbs that high [m]."""
     cells = batch.ground[m]
     code, patch = cells[..., ROCK], values(cells, PATCH)
     stands = code >> 8 <= int(ABUNDANCE_STEPS * c[d.ROCKS] + 1e-3)
@@ -134,6 +137,6 @@ def ground_of(batch: Batch, m: int, c: NDArray[np.float32]) -> Ground:
         albedo=c[d.CONTRAST] * (sand - outcrop) + FLECKS * values(cells, TEXTURE),
         rocks=np.where(stands, (code & 255) * ROCK_UNIT, 0).astype(np.float32),
         cell=CELL,
-        climbed=batch.rover.obstacle,
+        climbed=climbed,
         slope=(float(c[d.EAST]), float(c[d.NORTH])),
     )

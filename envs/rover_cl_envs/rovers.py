@@ -1,4 +1,7 @@
-"""The rovers: masses, wheels and the soils under them."""
+"""The rovers: masses, wheels and the soils under them.
+
+Numbers without a source behind them are told apart in docs/simulator.md, section "Rovers".
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,38 @@ from numpy.typing import NDArray
 
 from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.soil import Soil, soil_table
+from rover_cl_envs.stress_integral import GRAVITY, STRENGTHS, Wheel, fitted_soil, ground_pressure
+
+STEP_SECONDS = 5.0
+"""A control step [s]."""
+STALL = 2.9
+"""Stall torque of a motor over load times radius, where nobody says: that of MER's."""
+BOUNDS: dict[str, tuple[float, float]] = {
+    "mass": (0.1, 1e5),
+    "wheel_radius": (0.01, 2.0),
+    "wheel_width": (0.01, 2.0),
+    "wheelbase": (0.1, 10.0),
+    "track": (0.1, 10.0),
+    "top_speed": (1e-3, 1.0),
+    "stall_torque": (1e-3, 1e6),
+    "obstacle": (0.0, 2.0),
+    "tip_grade": (0.1, 10.0),
+    "ground_pressure": (0.01, 1e4),
+}
+"""Valid range of every number of a rover, ends included."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rover:
-    """A six-wheeled rocker-bogie rover."""
+    """A six-wheeled rocker-bogie rover.
+
+    One of your own is such a value, handed over as `rover=Rover(...)` or as `Conditions.rover`;
+    `Rover.fitted` finds the soils and the ground pressure for its wheels.
+
+    Raises:
+        ValueError: a field out of the range of `BOUNDS`, no name, not four soils, or a rover that goes
+            further in a step than it is wide: the ground between would not be looked at.
+    """
 
     name: str
     """the name that `gym.make(..., rover=...)` takes"""
@@ -21,6 +51,8 @@ class Rover:
     """[kg]"""
     wheel_radius: float
     """effective radius: travel per turn over 2 pi [m]"""
+    wheel_width: float
+    """[m]"""
     wheelbase: float
     """front to rear axle [m]"""
     track: float
@@ -31,8 +63,73 @@ class Rover:
     """of one drive motor at the wheel [N m]"""
     obstacle: float
     """highest rock that a wheel climbs; a higher one ends the drive [m]"""
+    tip_grade: float = 1.0
+    """steepest slope on which it stands, as a grade; 1 is 45 degrees"""
+    ground_pressure: float
+    """on regolith at 10 % slip on Mars [kPa]; a weaker crust breaks"""
     soils: tuple[Soil, Soil, Soil, Soil]
     """bedrock, regolith, sand, drift for this rover's wheels and load"""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"Rover.name is {self.name!r}, expected a word.")
+        for name, (low, high) in BOUNDS.items():
+            value = getattr(self, name)
+            if not (isinstance(value, int | float | np.number) and low <= value <= high):
+                raise ValueError(f"Rover.{name} is {value}, expected a number from {low} to {high}.")
+        if len(self.soils) != 4 or not all(isinstance(soil, Soil) for soil in self.soils):
+            raise ValueError(
+                f"Rover.soils is {self.soils}, expected four of Soil: bedrock, regolith, sand, drift."
+            )
+        if self.top_speed * STEP_SECONDS > self.track:
+            raise ValueError(
+                f"Rover.top_speed is {self.top_speed}, expected at most {self.track / STEP_SECONDS:g}: "
+                f"its track of {self.track} m in a step of {STEP_SECONDS:g} s."
+            )
+
+    @classmethod
+    def fitted(
+        cls,
+        *,
+        name: str,
+        mass: float,
+        wheel_radius: float,
+        wheel_width: float,
+        wheelbase: float,
+        track: float,
+        top_speed: float,
+        obstacle: float,
+        tip_grade: float = 1.0,
+        stall_torque: float | None = None,
+    ) -> Rover:
+        """A rover whose soils and ground pressure follow from its wheels, by the Wong-Reece integral.
+
+        Takes about 0.2 s. The arguments are the fields of that name; without a `stall_torque` the motors are
+        as strong for their load as MER's.
+
+        Raises:
+            ValueError: as for the class.
+        """
+        for size, value in (("mass", mass), ("wheel_radius", wheel_radius), ("wheel_width", wheel_width)):
+            low, high = BOUNDS[size]
+            if not low <= value <= high:
+                raise ValueError(f"Rover.{size} is {value}, expected a number from {low} to {high}.")
+        wheel = Wheel(radius=wheel_radius, width=wheel_width, load=mass * GRAVITY / 6)
+        regolith, sand, drift = (fitted_soil(wheel, strength)[0] for strength in STRENGTHS.values())
+        return cls(
+            name=name,
+            mass=mass,
+            wheel_radius=wheel_radius,
+            wheel_width=wheel_width,
+            wheelbase=wheelbase,
+            track=track,
+            top_speed=top_speed,
+            stall_torque=STALL * wheel.load * wheel_radius if stall_torque is None else stall_torque,
+            obstacle=obstacle,
+            tip_grade=tip_grade,
+            ground_pressure=ground_pressure(wheel),
+            soils=(BEDROCK, regolith, sand, drift),
+        )
 
     @property
     def wheels(self) -> NDArray[np.float32]:
@@ -40,9 +137,24 @@ class Rover:
         x, y = self.wheelbase / 2, self.track / 2
         return np.array([(i * x, j * y) for j in (1, -1) for i in (1, 0, -1)], dtype=np.float32)
 
+    @property
+    def step_length(self) -> float:
+        """Travel in a step at full drive on bedrock [m]."""
+        return self.top_speed * STEP_SECONDS
+
     def to_array(self) -> NDArray[np.float32]:
-        """The scalars as the kernel reads them, shape (6,); see the column names in dynamics.py."""
-        values = (self.mass, self.wheel_radius, self.wheelbase, self.track, self.stall_torque, self.obstacle)
+        """The scalars as the kernel reads them, shape (9,); see the column names in dynamics.py."""
+        values = (
+            self.mass,
+            self.wheel_radius,
+            self.wheelbase,
+            self.track,
+            self.stall_torque,
+            self.obstacle,
+            self.step_length,
+            self.tip_grade,
+            self.ground_pressure,
+        )
         return np.array(values, dtype=np.float32)
 
     def soil_table(self) -> NDArray[np.float64]:
@@ -53,15 +165,37 @@ class Rover:
 BEDROCK = Soil(a=0.75, b=0.06, c=0.02, d=0.0, alpha=-6.0, beta=0.0, p0=0.05, p1=0.6, p2=0.1)
 """Rigid rock: friction 0.6-0.9, no sinkage; coefficients chosen, not fitted."""
 
+SOJOURNER = Rover(
+    name="sojourner",
+    mass=10.6,
+    wheel_radius=0.065,
+    wheel_width=0.079,
+    wheelbase=0.54,
+    track=0.40,
+    top_speed=0.01,
+    stall_torque=1.25,
+    obstacle=0.13,
+    ground_pressure=3.4,
+    soils=(
+        BEDROCK,
+        Soil(a=1.630, b=2.0, c=0.108, d=0.208, alpha=-2.854, beta=1.461, p0=0.022, p1=1.837, p2=2.0),
+        Soil(a=0.684, b=2.0, c=0.142, d=0.018, alpha=-2.438, beta=0.667, p0=0.011, p1=0.854, p2=2.0),
+        Soil(a=0.498, b=2.0, c=0.201, d=0.048, alpha=-1.853, beta=0.679, p0=0.023, p1=0.588, p2=1.61),
+    ),
+)
+"""Mars Pathfinder's rover. Speed: JPL's basics (0.6 m a minute); obstacle: its ground clearance, NASA."""
+
 MER = Rover(
     name="mer",
     mass=174.0,
     wheel_radius=0.127,  # one turn made 0.80 m of travel on Mars
+    wheel_width=0.16,
     wheelbase=1.41,
     track=1.06,
     top_speed=0.05,
     stall_torque=40.0,
     obstacle=0.2,
+    ground_pressure=11.1,
     soils=(
         BEDROCK,
         Soil(a=0.738, b=0.538, c=0.073, d=0.465, alpha=-2.36, beta=1.39, p0=0.096, p1=0.580, p2=0.358),
@@ -71,15 +205,59 @@ MER = Rover(
 )
 """Spirit and Opportunity. Mass: NASA; wheel travel: MER visual odometry reports; soils: docs/simulator.md."""
 
-ROVERS = {rover.name: rover for rover in (MER,)}
+MSL = Rover(
+    name="msl",
+    mass=899.0,
+    wheel_radius=0.25,
+    wheel_width=0.40,
+    wheelbase=2.2,
+    track=2.3,
+    top_speed=0.038,
+    stall_torque=400.0,
+    obstacle=0.5,
+    ground_pressure=13.0,
+    soils=(
+        BEDROCK,
+        Soil(a=0.536, b=0.227, c=0.021, d=0.337, alpha=-2.611, beta=1.452, p0=0.125, p1=0.536, p2=0.204),
+        Soil(a=0.445, b=0.352, c=0.103, d=0.057, alpha=-2.319, beta=0.676, p0=0.060, p1=0.481, p2=0.355),
+        Soil(a=0.307, b=0.302, c=0.137, d=0.077, alpha=-1.741, beta=0.699, p0=0.099, p1=0.365, p2=0.327),
+    ),
+)
+"""Curiosity. Mass: Niels Bohr Institute; wheels, wheelbase: NASA; 1.5 in/s and rocks of 20 in: the press."""
+
+M2020 = Rover(
+    name="m2020",
+    mass=1025.0,
+    wheel_radius=0.2627,  # one turn drives it 1.65 m
+    wheel_width=0.33,
+    wheelbase=2.2,
+    track=2.27,
+    top_speed=0.042,
+    stall_torque=485.0,
+    obstacle=0.4,
+    ground_pressure=16.7,
+    soils=(
+        BEDROCK,
+        Soil(a=0.506, b=0.212, c=0.010, d=0.345, alpha=-2.556, beta=1.409, p0=0.137, p1=0.505, p2=0.185),
+        Soil(a=0.426, b=0.321, c=0.100, d=0.051, alpha=-2.256, beta=0.618, p0=0.070, p1=0.463, p2=0.331),
+        Soil(a=0.293, b=0.279, c=0.131, d=0.070, alpha=-1.679, beta=0.626, p0=0.115, p1=0.347, p2=0.309),
+    ),
+)
+"""Perseverance. Wheel travel, 40 cm rocks, 45 degrees, 152 m/h: NASA's pages on its wheels and its drive."""
+
+ROVERS = {rover.name: rover for rover in (SOJOURNER, MER, MSL, M2020)}
 
 
-def get_rover(name: str) -> Rover:
-    """The rover of that name.
+def get_rover(rover: str | Rover) -> Rover:
+    """The rover of that name; a rover is itself.
 
     Raises:
         ValueError: no rover has that name; the message names the nearest.
     """
-    if name not in ROVERS:
-        raise unknown_name("rover", name, ROVERS)
-    return ROVERS[name]
+    if isinstance(rover, Rover):
+        return rover
+    if not isinstance(rover, str):
+        raise ValueError(f"rover is {rover!r}, expected a name ({', '.join(ROVERS)}) or a Rover.")
+    if rover not in ROVERS:
+        raise unknown_name("rover", rover, ROVERS)
+    return ROVERS[rover]

@@ -84,6 +84,10 @@ class Scene:
     """the terms of the last step's reward, by name"""
     score: float | None = None
     """sum of rewards in this episode, where somebody keeps it"""
+    rover: str = ""
+    """name of the vehicle"""
+    wheel_size: tuple[float, float] = (0.254, 0.16)
+    """diameter and width of a wheel [m]"""
     conditions: tuple[tuple[str, float, float, bool], ...] = ()
     """the world: name, value, where that lies in its range, 0 to 1, and whether it is out of the ordinary"""
 

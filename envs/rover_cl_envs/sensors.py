@@ -2,6 +2,10 @@
 
 No running statistics: a normaliser that moves with the stream forgets by itself.
 
+What a rover is, no number says; it shows in how it slips and sinks (8-11), gets on (14-15) and labours
+(27-28). Lengths are in metres whatever the rover; sinkage counts in its own wheels, their speed in its own
+top speed.
+
 | index | what | scale |
 |---|---|---|
 | 0-3 | target A: distance, cosine and sine of its bearing, nearness exp(-d / 2 m) | 20 m |
@@ -148,7 +152,7 @@ def observe(s: Row, c: Row, rover: Row, ring: Row, ground: Layers, cues: bool, o
     out[30] = c[CONTRAST] if cues else 0.0
     out[31] = 1.0 - 2.0 * s[REWARDED] if cues else 0.0
     _look_around(s, c, ring, ground, cos, sin, out)
-    for k in (10, 11, 12, 13, 14, 15, 20):
+    for k in (10, 11, 12, 13, 14, 15, 20, 27, 28):
         out[k] = _clip(out[k])
 
 

@@ -7,15 +7,16 @@ The net traction coefficient (drawbar pull over load) of a driven wheel at slip 
     T / (W r) = p0 + p1 (1 - exp(-s / p2))                       (3)  torque over load times radius
 
 The coefficients reproduce the Wong and Reece (1967) stress integral with a slip-dependent
-sinkage exponent to within 0.015 in mu, for the wheel loads of MER at Mars gravity
-(docs/simulator.md). Equation (1) peaks near 50 % slip on regolith and never becomes positive on
-drift: a rover on level drift embeds, as Opportunity did at Purgatory (sol 446) and Spirit at Troy.
+sinkage exponent to within 0.022 in mu, for each rover's wheels and load at Mars gravity
+(stress_integral.py, docs/simulator.md). For MER, equation (1) peaks near 50 % slip on regolith and never
+becomes positive on drift: a rover on level drift embeds, as Opportunity did at Purgatory (sol 446) and
+Spirit at Troy.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +27,26 @@ EMBEDDED_SLIP = 0.98
 """Slip where the soil cannot carry the demanded traction: the wheel spins and digs."""
 SKID_LIMIT = -0.5
 """Largest skid (negative slip) of a braked wheel on a down-slope."""
+_BOUNDS = {
+    "a": (1e-6, 100.0),
+    "b": (1e-3, 100.0),
+    "d": (0.0, 100.0),
+    "alpha": (-50.0, 5.0),
+    "beta": (-5.0, 5.0),
+    "p2": (1e-3, 100.0),
+}
 A, B, C, D, ALPHA, BETA, P0, P1, P2 = range(9)
 """Columns of a soil table."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Soil:
-    """Coefficients of equations (1) to (3) for one wheel on one soil; all dimensionless."""
+    """Coefficients of equations (1) to (3) for one wheel on one soil; all dimensionless.
+
+    Raises:
+        ValueError: a field is no number or out of range: a scale not positive, `d` negative, a sinkage beyond
+            all reason.
+    """
 
     a: float
     """traction that shear strength can give"""
@@ -52,6 +66,12 @@ class Soil:
     """torque coefficient added at large slip"""
     p2: float
     """slip scale of the torque"""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, (low, high) = getattr(self, field.name), _BOUNDS.get(field.name, (-100.0, 100.0))
+            if not (isinstance(value, int | float | np.number) and low <= value <= high):
+                raise ValueError(f"Soil.{field.name} is {value}, expected a number from {low:g} to {high:g}.")
 
     def net_traction(self, slip: float) -> float:
         """Mu at a slip from 0 to 1, equation (1)."""

@@ -221,6 +221,25 @@ def gravity() -> Stream:
     )
 
 
+def rover_swap() -> Stream:
+    """MER's habits in Curiosity's body, and Curiosity's in MER's.
+
+    Curiosity climbs the rocks that end MER's drive, up to 0.5 m where MER climbs 0.2 m, and gets through
+    drift on the level, where MER embeds: it learns to go straight, which MER can't. The other way round a
+    detour costs time and nothing else, so the conflict is declared one way only.
+    """
+    ground = Conditions(rock_abundance=0.07, patch_cover=0.3)
+    tasks = [Task(name=rover, conditions=replace(ground, rover=rover)) for rover in ("mer", "msl")]
+    return abrupt(
+        "rover-swap",
+        "MER, then Curiosity, which climbs the rocks and the drift that stop MER, then MER again",
+        tasks,
+        (0, 1, 0),
+        conflicts=((1, 0),),
+        steps=LONG,
+    )
+
+
 def mars6() -> Stream:
     """The mixture of helpful tasks and conflicts, ending on one with all that came before.
 
@@ -255,6 +274,7 @@ STREAMS: dict[str, Callable[[], Stream]] = {
     "lookalike": lookalike,
     "wheel-fault": wheel_fault,
     "target-swap": target_swap,
+    "rover-swap": rover_swap,
     "mars6": mars6,
     "gravity": gravity,
 }

@@ -134,19 +134,13 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
     def set_conditions(self, conditions: Conditions | Sequence[Conditions]) -> None:
         """Change the world at once, for all rovers or one by one; ends a drift that was followed.
 
+        A rover that becomes another vehicle stays where it stands.
+
         Raises:
             ValueError: a sequence whose length is not `num_envs`.
         """
+        self._batch.set_conditions(conditions)
         self._drift = None
-        if isinstance(conditions, Conditions):
-            self._batch.conditions[:] = conditions.to_array()
-            return
-        if len(conditions) != self.num_envs:
-            raise ValueError(
-                f"conditions has {len(conditions)} entries, "
-                f"expected one, or one for each of {self.num_envs} rovers."
-            )
-        self._batch.conditions[:] = np.stack([c.to_array() for c in conditions])
 
     def follow(self, drift: Drift) -> None:
         """Let the conditions of all rovers drift with the steps taken from now on, summed over the rovers."""
@@ -205,7 +199,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             raise ValueError("step() before reset(): call reset() first.")
         b = self._batch
         if self._drift is not None:
-            b.conditions[:] = self._drift.at(self._steps).to_array()
+            b.set_conditions(self._drift.at(self._steps))
         if self._mode is AutoresetMode.DISABLED and b.counters[:, RESTART].any():
             raise ValueError("an episode has ended: call reset(options={'reset_mask': ...}) first.")
         b.step(self._commands(actions))

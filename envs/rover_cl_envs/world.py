@@ -8,7 +8,7 @@ from typing import Any
 
 from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.mission import Mission
-from rover_cl_envs.rovers import get_rover
+from rover_cl_envs.rovers import Rover, get_rover
 from rover_cl_envs.sensors import BLOCKS
 
 
@@ -20,8 +20,8 @@ class World:
         ValueError: a field out of range or of an unknown name.
     """
 
-    rover: str = "mer"
-    """name of the rover"""
+    rover: str | Rover = "mer"
+    """the rover where the conditions name no other: a name, or one of your own"""
     mission: Mission = field(default_factory=Mission)
     """targets, rewards and reach"""
     systems: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from rover_cl_envs.conditions import RANGES, WHEELS, Conditions
 @st.composite
 def worlds(draw: st.DrawFn) -> Conditions:
     """Any valid conditions."""
-    scalars = {name: draw(st.floats(*bounds)) for name, bounds in RANGES.items()}
+    scalars: dict[str, Any] = {name: draw(st.floats(*bounds)) for name, bounds in RANGES.items()}
     health = draw(st.tuples(*[st.floats(0, 1)] * len(WHEELS)))
     return Conditions(wheel_health=health, **scalars)
 
@@ -70,6 +70,8 @@ def test_array_is_laid_out_as_the_kernel_reads_it() -> None:
 def test_mixing_stays_in_range_and_between(one: Conditions, other: Conditions, weight: float) -> None:
     mixed = one.mixed_with(other, weight)  # would raise out of range
     for field in fields(Conditions):
+        if field.name == "rover":
+            continue
         for a, b, m in zip(
             np.atleast_1d(getattr(one, field.name)),
             np.atleast_1d(getattr(other, field.name)),
@@ -90,6 +92,17 @@ def test_mixing_moves_in_proportion() -> None:
     mixed = replace(Conditions(), gravity=3.72).mixed_with(far, 0.25)
     assert mixed.gravity == pytest.approx(5.22)
     assert mixed.wheel_health == pytest.approx((0.75, 1, 1, 1, 1, 1))
+
+
+def test_half_way_there_the_rover_is_swapped() -> None:
+    near, far = Conditions(rover="msl"), Conditions(gravity=1.62)
+    rovers = [near.mixed_with(far, weight).rover for weight in (0, 0.49, 0.5, 1)]
+    assert rovers == ["msl", "msl", None, None]
+
+
+def test_unknown_rover_is_named() -> None:
+    with pytest.raises(ValueError, match=r"unknown rover 'mls'.*Did you mean 'msl'"):
+        Conditions(rover="mls")
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1.1, math.nan])

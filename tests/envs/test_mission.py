@@ -11,8 +11,8 @@ from rover_cl_envs import mission as module
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.dynamics import STEP_LENGTH
 from rover_cl_envs.env import MarsRoverEnv
-from rover_cl_envs.mission import CLEAR, OUTCOMES, REWARD_TERMS, Mission
-from rover_cl_envs.rovers import MER
+from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS, Mission, clearance
+from rover_cl_envs.rovers import MER, ROVERS, Rover
 
 EASY: dict[str, Any] = {"relief": 0.0, "patch_cover": 0.0, "outcrop_cover": 0.0, "rock_abundance": 0.0}
 
@@ -166,7 +166,8 @@ def test_start_is_as_the_mission_says() -> None:
         assert mission.near - 1e-3 <= distance(env, 1) <= mission.far + 1e-3
         assert math.dist(*scene.targets) >= mission.apart - 1e-3
         for x, y in (scene.pose[:2], *scene.targets):
-            offsets = np.arange(-CLEAR, CLEAR + 1)
+            clear = clearance(MER.to_array())
+            offsets = np.arange(-clear, clear + 1)
             columns = (math.floor(x / scene.ground.cell) + offsets) % 256
             rows = (math.floor(y / scene.ground.cell) + offsets) % 256
             around = np.ix_(rows, columns)
@@ -175,11 +176,36 @@ def test_start_is_as_the_mission_says() -> None:
     assert np.abs(np.mean(np.exp(1j * np.array(headings)))) < 0.2
 
 
-def test_nobody_starts_on_a_rock_that_ends_the_drive() -> None:
-    env = MarsRoverEnv(num_maps=4, conditions=world(rock_abundance=0.1))
+@pytest.mark.parametrize("rover", ROVERS.values(), ids=list(ROVERS))
+def test_nobody_starts_on_a_rock_that_ends_the_drive(rover: Rover) -> None:
+    env = MarsRoverEnv(num_maps=4, conditions=world(rock_abundance=0.1), rover=rover)
     for seed in range(300):
         env.reset(seed=seed)
-        assert tallest_under_wheels(env) <= MER.obstacle
+        assert tallest_under_wheels(env) <= rover.obstacle
+
+
+def test_clearance_is_that_of_the_wheels() -> None:
+    assert [clearance(rover.to_array()) for rover in ROVERS.values()] == [2, 4, 7, 7]
+
+
+def test_a_rover_tips_where_it_stands_no_more() -> None:
+    world_on_a_slope = world(slope_east=0.7)
+    for grade, outcome in ((0.6, "tipped"), (0.8, "running")):
+        env = MarsRoverEnv(conditions=world_on_a_slope, rover=replace(MER, tip_grade=grade))
+        env.reset(seed=0)
+        env.step((0.0, 0.0))
+        assert env.outcome == outcome
+
+
+def test_progress_counts_in_the_rovers_own_steps() -> None:
+    far = Mission(near=900.0, far=900.0, apart=2.0)
+    for rover in ROVERS.values():
+        env = MarsRoverEnv(conditions=world(ground_fluffiness=0.0), rover=rover, mission=far)
+        env.reset(seed=0)
+        before = distance(env, 0)
+        env.step((1.0, 0.0))
+        gained = before - distance(env, 0)
+        assert env.reward_terms()["progress"] == pytest.approx(0.1 * gained / rover.step_length, abs=2e-4)
 
 
 def test_target_is_drawn_with_its_probability() -> None:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from rover_cl_envs import dynamics
-from rover_cl_envs.conditions import WHEELS
-from rover_cl_envs.rovers import MER, ROVERS, Rover, get_rover
+from rover_cl_envs.conditions import WHEELS, Conditions
+from rover_cl_envs.env import MarsRoverEnv
+from rover_cl_envs.rovers import MER, MSL, ROVERS, Rover, get_rover
 
 each_rover = pytest.mark.parametrize("rover", ROVERS.values(), ids=list(ROVERS))
 
@@ -30,6 +35,9 @@ def test_arrays_are_laid_out_as_the_kernel_reads_them(rover: Rover) -> None:
     assert array[dynamics.TRACK] == pytest.approx(rover.track)
     assert array[dynamics.STALL] == pytest.approx(rover.stall_torque)
     assert array[dynamics.OBSTACLE] == pytest.approx(rover.obstacle)
+    assert array[dynamics.FULL] == pytest.approx(rover.top_speed * dynamics.STEP_SECONDS)
+    assert array[dynamics.TIP_GRADE] == pytest.approx(rover.tip_grade)
+    assert array[dynamics.PRESSURE] == pytest.approx(rover.ground_pressure)
     assert rover.soil_table().shape == (4, 9)
 
 
@@ -46,10 +54,46 @@ def test_mer_is_mer() -> None:
     assert 2 * np.pi * MER.wheel_radius == pytest.approx(0.80, abs=0.01)
     assert MER.top_speed == 0.05
     # A step at full drive is the distance that top speed makes in its seconds.
-    assert MER.top_speed * dynamics.STEP_SECONDS == pytest.approx(dynamics.STEP_LENGTH)
+    assert MER.step_length == dynamics.STEP_LENGTH
+    assert MER.to_array()[dynamics.TRACK] == dynamics.PULL_TRACK
 
 
 def test_rovers_go_by_name() -> None:
     assert get_rover("mer") is MER
     with pytest.raises(ValueError, match=r"unknown rover 'mr'.*Did you mean 'mer'.*Valid: .*mer"):
         get_rover("mr")
+
+
+def test_a_rover_of_ones_own_drives_by_its_own_numbers() -> None:
+    mine = replace(MSL, name="mine", top_speed=0.1, wheelbase=3.0)
+    env = MarsRoverEnv(rover=mine, conditions=Conditions(ground_fluffiness=0.0, relief=0.0, patch_cover=0.0))
+    env.reset(seed=0)
+    x, y, _ = env.scene().pose
+    env.step((1.0, 0.0))
+    there = env.scene()
+    # Bedrock takes a fifth of a percent as slip and a few percent of the motors' speed.
+    assert 0.9 < math.dist((x, y), there.pose[:2]) / (0.1 * 5) < 1.0
+    assert np.ptp(there.wheels[:, 0]) == pytest.approx(3.0) and there.ground.climbed == MSL.obstacle
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"name": ""}, r"Rover\.name is ''"),
+        ({"mass": math.nan}, r"Rover\.mass is nan, expected a number from 0\.1"),
+        ({"wheel_width": 0}, r"Rover\.wheel_width is 0"),
+        ({"tip_grade": -1.0}, r"Rover\.tip_grade is -1\.0"),
+        ({"ground_pressure": "11"}, r"Rover\.ground_pressure is 11"),
+        ({"soils": MER.soils[:3]}, r"Rover\.soils is .* expected four"),
+        ({"top_speed": 0.5}, r"Rover\.top_speed is 0\.5, expected at most 0\.212"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_rover_that_cannot_be_is_refused(changes: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        replace(MER, **changes)
+
+
+def test_what_is_no_rover_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"rover is 3, expected a name \(sojourner, mer.*or a Rover"):
+        get_rover(3)  # type: ignore[arg-type]

@@ -38,6 +38,7 @@ TRACES: dict[str, tuple[dict[str, Any], range]] = {
     "motor_gain": ({"motor_gain": 0.5}, range(14, 15)),
     "steering_bias": ({"steering_bias": 0.3}, range(15, 16)),
     "wheel_health": ({"wheel_health": (1.0, 1.0, 1.0, 0.0, 1.0, 1.0)}, range(24, 25)),
+    "rover": ({"rover": "msl"}, range(14, 15)),
 }
 
 
@@ -158,7 +159,7 @@ def test_every_drift_leaves_a_trace(name: str) -> None:
 
 
 def test_no_drift_is_forgotten() -> None:
-    assert set(TRACES) == {*RANGES, "wheel_health"} - {"target_b"}
+    assert set(TRACES) == {*RANGES, "wheel_health", "rover"} - {"target_b"}
 
 
 def test_order_and_site_are_shown_as_cues() -> None:
@@ -192,13 +193,18 @@ FUZZED = MarsRoverVectorEnv(4, num_maps=2, time_limit=6)
     scalars=st.fixed_dictionaries({name: st.floats(*bounds) for name, bounds in RANGES.items()}),
     health=st.tuples(*[st.floats(0, 1)] * 6),
     actions=st.lists(st.tuples(*[st.floats(-1, 1, width=32)] * 2), min_size=1, max_size=12),
+    rover=st.sampled_from((None, "sojourner", "msl", "m2020")),
     seed=st.integers(0, 2**31),
 )
 @settings(deadline=None, max_examples=80)
 def test_observations_keep_to_their_space_in_any_world(
-    scalars: dict[str, Any], health: tuple[float, ...], actions: list[tuple[float, float]], seed: int
+    scalars: dict[str, Any],
+    health: tuple[float, ...],
+    actions: list[tuple[float, float]],
+    rover: str | None,
+    seed: int,
 ) -> None:
-    FUZZED.set_conditions(Conditions(wheel_health=health, **scalars))
+    FUZZED.set_conditions(Conditions(wheel_health=health, rover=rover, **scalars))
     space = observation_space()
     told = [FUZZED.reset(seed=seed)[0]]
     for action in actions:

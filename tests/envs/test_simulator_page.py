@@ -7,23 +7,26 @@ import io
 import re
 from pathlib import Path
 
+import pytest
+
 from rover_cl_envs.conditions import RANGES, Conditions
-from rover_cl_envs.rovers import MER
+from rover_cl_envs.rovers import MER, ROVERS
 from rover_cl_envs.sensors import RING, SIZE
 
 PAGE = (Path(__file__).parent.parent.parent / "docs/simulator.md").read_text(encoding="utf-8")
 
 
-def test_script_prints_what_the_page_says() -> None:
-    found = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.DOTALL)
-    assert found is not None
-    script, said = found.groups()
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(script, "docs/simulator.md", "exec"), {})
-    assert printed.getvalue() == said, (
-        "paste what the script prints into docs/simulator.md, and its table above"
-    )
+def test_scripts_print_what_the_page_says() -> None:
+    found = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.DOTALL)
+    assert len(found) == 2
+    names: dict[str, object] = {}  # the second script goes on where the first ends
+    for script, said in found:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(script, "docs/simulator.md", "exec"), names)
+        assert printed.getvalue() == said, (
+            "paste what the script prints into docs/simulator.md, and its tables above"
+        )
 
 
 def test_every_condition_has_its_row() -> None:
@@ -44,6 +47,26 @@ def test_soils_are_those_of_the_module() -> None:
         rows = [line.split("|") for line in PAGE.splitlines() if line.startswith(f"| {name} | .")]
         row = next(cells for cells in rows if len(cells) == 13)  # name, nine coefficients, mark
         assert numbers(" ".join(row[2:11])) == list(vars(soil).values())
+
+
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        ("mass", "mass"),
+        ("wheel radius", "wheel_radius"),
+        ("wheel width", "wheel_width"),
+        ("wheelbase", "wheelbase"),
+        ("track", "track"),
+        ("top speed", "top_speed"),
+        ("highest rock climbed", "obstacle"),
+        ("stall torque", "stall_torque"),
+        ("ground pressure", "ground_pressure"),
+    ],
+)
+def test_rovers_are_those_of_the_module(words: str, field: str) -> None:
+    row = next(line for line in PAGE.splitlines() if line.startswith(f"| {words} ["))
+    said = [numbers(cell)[0] for cell in row.split("|")[2:-1]]
+    assert said == [getattr(rover, field) for rover in ROVERS.values()]
 
 
 def test_layout_is_that_of_the_module() -> None:

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rover_cl_envs.rovers import MER
+from rover_cl_envs.rovers import MER, ROVERS
 from rover_cl_envs.soil import EMBEDDED_SLIP, SKID_LIMIT, Soil, blend, equilibrium_slip, soil_table, weigh
 
 BEDROCK, REGOLITH, SAND, DRIFT = MER.soils
+SOILS = [soil for rover in ROVERS.values() for soil in rover.soils]
 TOLERANCE = 5e-3  # of the traction coefficient, as equilibrium_slip says
 
 # Angles [deg] of the slopes on which a wheel of MER's load finds its equilibrium at that slip, from the
@@ -65,7 +66,7 @@ def test_regolith_gives_way_past_half_slip() -> None:
 
 
 @given(
-    soil=st.sampled_from([BEDROCK, REGOLITH, SAND]),
+    soil=st.sampled_from([soil for soil in SOILS if soil.steepest_climb > 0]),
     share=st.floats(0, 0.97),
 )
 @settings(deadline=None)
@@ -76,14 +77,14 @@ def test_equilibrium_slip_solves_equation_1_below_the_peak(soil: Soil, share: fl
     assert soil.net_traction(slip) == pytest.approx(demand, abs=TOLERANCE)
 
 
-@given(soil=st.sampled_from(MER.soils), excess=st.floats(2 * TOLERANCE, 5))
+@given(soil=st.sampled_from(SOILS), excess=st.floats(2 * TOLERANCE, 5))
 @settings(deadline=None)
 def test_no_equilibrium_above_the_peak(soil: Soil, excess: float) -> None:
     demand = math.tan(soil.steepest_climb) + excess
     assert equilibrium_slip(demand, np.array(astuple(soil))) == EMBEDDED_SLIP
 
 
-@given(soil=st.sampled_from(MER.soils), demand=st.floats(-50, 50))
+@given(soil=st.sampled_from(SOILS), demand=st.floats(-50, 50))
 @settings(deadline=None)
 def test_slip_stays_in_its_range(soil: Soil, demand: float) -> None:
     assert SKID_LIMIT <= equilibrium_slip(demand, np.array(astuple(soil))) <= EMBEDDED_SLIP
@@ -118,3 +119,11 @@ def test_anchors_lie_at_thirds() -> None:
         weigh(anchor / 3, 1.0, weights)
         blend(table, weights, out)
         np.testing.assert_allclose(out, table[anchor], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("a", 0.0), ("b", -1.0), ("d", -0.1), ("p2", 0.0), ("c", math.nan)]
+)
+def test_a_soil_that_cannot_be_is_refused(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"Soil\.{name} is {value}"):
+        replace(SAND, **{name: value})

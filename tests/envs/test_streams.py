@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from rover_cl_envs.conditions import WHEELS, Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.streams import STREAMS, Segment, Stream, Task, abrupt, get_stream, worn
+from rover_cl_envs.vector_env import MarsRoverVectorEnv
 
 A, B, C = (
     Task(name=name, conditions=Conditions(gravity=g)) for name, g in (("a", 2.0), ("b", 4.0), ("c", 8.0))
@@ -121,3 +123,22 @@ def test_empty_segments_and_negative_steps_are_refused() -> None:
         Segment(task=0, drift=Drift.none(Conditions()), steps=0)
     with pytest.raises(ValueError, match="step is -1"):
         three().locate(-1)
+
+
+def test_what_stops_mer_does_not_stop_curiosity() -> None:
+    """Straight to the target: the habit that the second task of rover-swap teaches and the first punishes."""
+    share = {}
+    for task in get_stream("rover-swap").tasks:
+        envs = MarsRoverVectorEnv(128, conditions=task.conditions, num_maps=4, autoreset_mode="Disabled")
+        observations = envs.reset(seed=0)[0]
+        reached, over = np.zeros(128, dtype=bool), np.zeros(128, dtype=bool)
+        for _ in range(200):
+            steer = np.clip(np.arctan2(observations[:, 2], observations[:, 1]), -1, 1)
+            drive = np.where(np.abs(steer) > 0.8, 0.2, 1.0)
+            observations, _, ended, late, infos = envs.step(np.stack([drive, steer], axis=1))
+            reached |= infos["success"] & ~over
+            over |= ended | late
+            if (ended | late).any():
+                observations = envs.reset(options={"reset_mask": ended | late})[0]
+        share[task.name] = reached.mean()
+    assert share["mer"] < 0.6 and share["msl"] > 0.9
