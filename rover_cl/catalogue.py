@@ -5,7 +5,7 @@ The learners load torch, so they are imported only when something is built: list
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from rover_cl.options import build_config, split_spec
@@ -185,9 +185,15 @@ def parse_algorithm(spec: str) -> tuple[AlgorithmEntry, Callable[[], Any]]:
 def find_stream(name: str) -> Stream:
     """Find a shipped stream by its name, or your own by `module:attribute`: a Stream, or what makes one.
 
+    With `@pixels` behind it, the same stream seen by a camera: `lookalike@pixels`.
+
     Raises:
         ValueError: nothing has that name; the message gives the nearest.
     """
+    plain, at, observation = name.partition("@")
+    if at:
+        stream = find_stream(plain)
+        return replace(stream, name=name, world=replace(stream.world, observation=observation))
     module_name, colon, attribute = name.partition(":")
     if not colon:
         return get_stream(name)
