@@ -230,14 +230,14 @@ class Batch:
         self.rewards = np.zeros(count, dtype=np.float64)
         self.outcomes = np.zeros(count, dtype=np.int8)
         self.ground = terrain_bank(world.map_seed, world.num_maps).ground
-        self._rovers = Rovers(
+        self.rovers = Rovers(
             state=self.state,
             counters=self.counters,
             generators=self.generators,
             conditions=self.conditions,
             soil=np.zeros((count, 2, WEIGHTS + 4), dtype=np.float64),
         )
-        self._setting = Setting(
+        self.setting = Setting(
             ground=self.ground,
             rover=rover.to_array(),
             wheels=rover.wheels,
@@ -272,7 +272,7 @@ class Batch:
         """Begin an episode for each rover of the mask (n,); the others' observations stay."""
         self.vectors, self.pictures = self.vectors.copy(), self.pictures.copy()
         self.outcomes = np.where(mask, np.int8(RUNNING), self.outcomes)
-        _start_where(mask, self._rovers, self._setting, self.vectors, self.pictures)
+        _start_where(mask, self.rovers, self.setting, self.vectors, self.pictures)
 
     def step(self, actions: NDArray[np.float32]) -> None:
         """Step every rover.
@@ -299,7 +299,7 @@ class Batch:
             pictures=np.empty_like(self.pictures),
             final_pictures=self.final_pictures,
         )
-        sound = kernel(actions, self._rovers, self._setting, results)
+        sound = kernel(actions, self.rovers, self.setting, results)
         if not sound:
             raise ValueError(
                 "action holds NaN, expected drive and steer from -1 to 1; the rovers have not moved."

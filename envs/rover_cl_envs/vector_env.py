@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import spaces
@@ -23,6 +23,9 @@ from rover_cl_envs.randomness import seeded
 from rover_cl_envs.scene import Scene
 from rover_cl_envs.sensors import LIMIT, observation_size
 from rover_cl_envs.world import World
+
+if TYPE_CHECKING:
+    from rover_cl_envs.planner import Planner
 
 RENDER_SIZE = (960, 720)
 """Width and height of a picture where nobody asks for another [px]."""
@@ -246,6 +249,12 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
     def trail_point(self, index: int = 0) -> tuple[float, ...]:
         """Pose and slip of one rover now, as `scene` takes them in its trail."""
         return self._portraits.trail_point(index)
+
+    def planner(self) -> Planner:
+        """A driver of these rovers that knows the true map."""
+        from rover_cl_envs.planner import Planner  # its kernels are compiled for those who plan
+
+        return Planner(self._batch)
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """A picture (height, width, 3) of every rover under render_mode="rgb_array", else None."""
