@@ -26,12 +26,16 @@ ASTRAY = 1.0  # distance from its way at which a rover gets a new one [m]
 MOST = 400  # points of a way
 AHEAD = 24  # points searched for the nearest one
 HELD = 3  # steps for which a command is forecast
-SPEEDS = (1.0, 0.5, 0.0)  # commands forecast: drive ...
-STEERS = 11  # ... and as many steers, from full right to full left
+SPEEDS = (1.0, 0.7, 0.4, 0.0, -0.4)  # commands forecast: drive, in the rover's direction of travel, ...
+STEERS = 15  # ... and as many steers, from full right to full left
 TURN_WEIGHT = 0.8  # [m/rad] what an error of heading counts, beside a distance
-SLIP_WEIGHT = 0.5  # [m] what slip counts
+SLIP_WEIGHT = 1.0  # [m] what slip counts above ...
+SLIP_FREE = 0.4  # ... this
+HALT_WEIGHT = 0.4  # [m] what a turn on the spot counts
+BACK_WEIGHT = 1.5  # [m] what driving against the direction of travel counts
 ENDED = 100.0  # [m] what a forecast end counts
-STRAIGHT = 0.1  # turn within which a rover must be able to hold its course while driving [rad]
+STRAIGHT = 0.2  # turn in a forecast that still counts as holding the course [rad]
+FORWARD_BONUS = 1.25  # how much further than backward a rover counts as coming forward, where cameras look
 
 
 @compiled
@@ -71,16 +75,20 @@ def _forecast(
 
 @compiled
 def _direction(i: int, rovers: Rovers, setting: Setting, s: Row, soil: Coefficients) -> float:
-    """1 if rover i can hold its course forward, else -1 if it can backward, else 1."""
+    """1 forward or -1 backward: where rover i comes further in a straight line."""
+    best, chosen = 0.0, 1.0
+    here = rovers.state[i]
     for way in (1.0, -1.0):
-        left, right = -math.pi, math.pi
-        for k in range(STEERS):
-            _forecast(i, way, 2.0 * k / (STEERS - 1) - 1.0, rovers, setting, s, soil)
-            turn = _wrapped(s[d.YAW] - rovers.state[i, d.YAW])
-            left, right = max(left, turn), min(right, turn)
-        if left > STRAIGHT and right < -STRAIGHT:
-            return way
-    return 1.0
+        for speed in SPEEDS[:3]:
+            for k in range(STEERS):
+                _forecast(i, way * speed, 2.0 * k / (STEERS - 1) - 1.0, rovers, setting, s, soil)
+                if abs(_wrapped(s[d.YAW] - here[d.YAW])) > STRAIGHT:
+                    continue
+                covered = math.hypot(s[d.X] - here[d.X], s[d.Y] - here[d.Y])
+                covered *= FORWARD_BONUS if way > 0.0 else 1.0
+                if covered > best:
+                    best, chosen = covered, way
+    return chosen
 
 
 @compiled
@@ -104,12 +112,15 @@ def _choose(
     for speed in SPEEDS:
         for k in range(STEERS):
             steer = 2.0 * k / (STEERS - 1) - 1.0
+            if speed == 0.0 and abs(steer) < 0.01:
+                continue  # who stands still once would for ever
             end = _forecast(i, way * speed, steer, rovers, setting, s, soil)
             dx, dy = x - s[d.X], y - s[d.Y]
             heading = s[d.YAW] if way > 0.0 else s[d.YAW] + math.pi
             error = abs(_wrapped(math.atan2(dy, dx) - heading))
-            slip = max(s[d.SLIP_L] + s[d.SLIP_R], 0.0)
+            slip = max(0.5 * (s[d.SLIP_L] + s[d.SLIP_R]) - SLIP_FREE, 0.0)
             value = math.hypot(dx, dy) + TURN_WEIGHT * error + SLIP_WEIGHT * slip + ENDED * end
+            value += HALT_WEIGHT if speed == 0.0 else (BACK_WEIGHT if speed < 0.0 else 0.0)
             if value < best:
                 best = value
                 out[0], out[1] = way * speed, steer
