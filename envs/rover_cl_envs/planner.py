@@ -18,7 +18,7 @@ from rover_cl_envs.batch import MAP, RESTART, Batch, Rovers, Setting
 from rover_cl_envs.compiled import Coefficients, Row, compiled
 from rover_cl_envs.dynamics import drive, settle
 from rover_cl_envs.mission import REACH, STUCK_STEPS, TIP_GRADE, distance_to
-from rover_cl_envs.route import Router
+from rover_cl_envs.route import Points, Router
 
 Rows = NDArray[np.float32]
 LOOKAHEAD = 6  # points of a way from the nearest one to the one aimed at: about 1.5 m
@@ -105,7 +105,15 @@ def _locate(state: Rows, ways: Rows, lengths: NDArray[np.int64], at: NDArray[np.
 
 @compiled
 def _choose(
-    i: int, way: float, x: float, y: float, rovers: Rovers, setting: Setting, s: Row, soil: Coefficients, out: Row
+    i: int,
+    way: float,
+    x: float,
+    y: float,
+    rovers: Rovers,
+    setting: Setting,
+    s: Row,
+    soil: Coefficients,
+    out: Row,
 ) -> None:
     """Write the command (2,) that brings rover i nearest to x, y, headed there forward or backward (`way`)."""
     best = 1e9
@@ -163,6 +171,10 @@ class Planner:
         self._directions = np.zeros(count, dtype=np.float32)
         self._tasks = np.full((count, 6), np.nan, dtype=np.float32)
         self._scratch = np.zeros(d.STATE, dtype=np.float32), np.zeros_like(batch.rovers.soil[0])
+
+    def way(self, index: int) -> Points:
+        """The way (k, 2) that a rover follows now, from where it was planned [m]."""
+        return self._ways[index, : self._lengths[index]].copy()
 
     def commands(self) -> NDArray[np.float32]:
         """Drive and steer (n, 2) for where the rovers are now."""

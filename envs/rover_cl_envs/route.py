@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, maximum_filter, uniform_filter
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from rover_cl_envs import dynamics as d
@@ -109,17 +109,15 @@ class Router:
         off = np.hypot(x[None, :] - wrong[0], y[:, None] - wrong[1])
         factor = np.where(off < self._reach + KEEP_OFF, WRONG, 1.0) * costs.factor[at]
         graph = self._graph(costs.soil[at], height, factor, c)
-        first, last = (
-            int((p[1] // CELL - low[1]) * size[0] + p[0] // CELL - low[0]) for p in (start, goal)
-        )
-        _, before = dijkstra(graph, indices=first, return_predecessors=True)
+        first, last = (int((p[1] // CELL - low[1]) * size[0] + p[0] // CELL - low[0]) for p in (start, goal))
+        before = dijkstra(graph, indices=[first], return_predecessors=True)[1][0]
         cells = [last]
         while cells[-1] != first:
             cells.append(int(before[cells[-1]]))
         way = np.array(cells[::-1])
         return np.column_stack([x[way % size[0]], y[way // size[0]]]).astype(np.float32)
 
-    def _graph(self, soil: NDArray[np.int64], height: Field, factor: Field, c: Row) -> coo_array:
+    def _graph(self, soil: NDArray[np.int64], height: Field, factor: Field, c: Row) -> csr_array[np.float64]:
         """The cost of each step between neighbours of a window (h, w), as a matrix (h w, h w)."""
         grip = float(c[d.HEALTH : d.HEALTH + 6].mean())
         number = np.arange(soil.size).reshape(soil.shape)
