@@ -5,7 +5,7 @@ The learners load torch, so they are imported only when something is built: list
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -188,9 +188,15 @@ def find_stream(name: str) -> Stream:
     """Find a shipped stream by its name, your own by its TOML file, or by `module:attribute`: a Stream, or
     what makes one.
 
+    With `@pixels` behind it, the same stream seen by a camera: `lookalike@pixels`.
+
     Raises:
         ValueError: nothing has that name; the message gives the nearest.
     """
+    plain, at, observation = name.partition("@")
+    if at:
+        stream = find_stream(plain)
+        return replace(stream, name=name, world=replace(stream.world, observation=observation))
     if name.endswith(SUFFIX):
         return read_stream(Path(name))
     module_name, colon, attribute = name.partition(":")

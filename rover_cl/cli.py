@@ -296,7 +296,7 @@ def bench(
 @app.command(epilog="Example: rover-cl watch runs/smoke/mars6/finetune/seed-0 --segment 1")
 def watch(
     who: Annotated[
-        str, typer.Argument(help="keyboard, autopilot, random, a run's folder, or a checkpoint's.")
+        str, typer.Argument(help="keyboard, autopilot, planner, random, a run's folder, or a checkpoint's.")
     ] = "keyboard",
     against: Annotated[
         str | None, typer.Argument(help="A second driver, side by side on the same ground.")
@@ -331,6 +331,28 @@ def watch(
             Viewer(drives).run()
         else:
             film_with_progress(drives, record, episodes)
+
+
+@app.command(epilog="Example: rover-cl drivers lookalike mars6:target-b --episodes 500")
+def drivers(
+    tasks: Annotated[
+        list[str] | None, typer.Argument(help="Streams, or tasks of them: lookalike, mars6:target-b.")
+    ] = None,
+    episodes: Annotated[int, typer.Option(help="Episodes of each task.", min=1)] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the maps.", min=0)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what drivers that learn nothing reach: the floor (random) and the ceiling (planner)."""
+    with orderly():
+        from rover_cl.references import TASKS, success
+
+        rows = success(tasks or TASKS, episodes=episodes, seed=seed)
+        if as_json:
+            typer.echo(json.dumps(rows, indent=1))
+            return
+        shown = [{k: v if isinstance(v, str) else f"{v:.2f}" for k, v in row.items()} for row in rows]
+        heads = {key: key for key in shown[0]}
+        typer.echo(listing.as_text([heads, *shown], False))
 
 
 def main() -> None:

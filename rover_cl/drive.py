@@ -40,7 +40,7 @@ class Drive:
         self.conditions = self.stream.tasks[task].conditions
         self._env.set_conditions(self.conditions)
         self._observations, _ = self._env.reset(seed=rover_seed(self.seed, episode))
-        self._policy: Policy = self.driver.policy(task)
+        self._policy: Policy = self.driver.at_wheel(task, self._env)
         self._starts = np.ones(1, dtype=bool)
         self._trail = [self._env.trail_point()]
         self.score, self.ended = 0.0, False

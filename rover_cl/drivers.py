@@ -17,8 +17,9 @@ from rover_cl.metrics import segment_matrix
 from rover_cl.records import RunFolder
 from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.streams import Stream
+from rover_cl_envs.vector_env import MarsRoverVectorEnv
 
-REFERENCES = ("keyboard", "autopilot", "random")
+REFERENCES = ("keyboard", "autopilot", "planner", "random")
 """Drivers that need no training."""
 
 
@@ -30,6 +31,8 @@ class Driver:
     """for the title"""
     policy: Callable[[int], Policy]
     """by the number of the task, the policy that drives it"""
+    planned: bool = False
+    """drives by the true map: `policy` isn't asked, the environment's planner is"""
     action_type: str = "continuous"
     """of the actions"""
     stream: Stream | None = None
@@ -38,6 +41,10 @@ class Driver:
     """what it remembers of its stream, if it has been examined"""
     seed: int = 0
     """of its run: whose maps it has not seen"""
+
+    def at_wheel(self, task: int, env: MarsRoverVectorEnv) -> Policy:
+        """Give the policy that drives the rovers of `env` in that task."""
+        return plan(env) if self.planned else self.policy(task)
 
 
 def find_driver(who: str, segment: int | None = None) -> Driver:
@@ -55,7 +62,7 @@ def find_driver(who: str, segment: int | None = None) -> Driver:
         if who == "random":
             generator = np.random.default_rng(0)
             policies[who] = partial(wander, generator)
-        return Driver(name=who, policy=lambda task: policies[who])
+        return Driver(name=who, policy=lambda task: policies[who], planned=who == "planner")
     path = Path(who)
     if not path.is_dir():
         if "/" in who or path.exists():
@@ -148,6 +155,12 @@ def go_to_goal(observations: NDArray[np.float32], starts: NDArray[np.bool_]) -> 
     bearing = np.arctan2(sin, cos)
     drive = np.clip(1 - np.abs(bearing), 0, 1)
     return np.stack([drive, np.clip(1.5 * bearing, -1, 1)], axis=1).astype(np.float32)
+
+
+def plan(env: MarsRoverVectorEnv) -> Policy:
+    """Drive the rovers of an environment by its true map, blind to what they are told."""
+    planner = env.planner()
+    return lambda observations, starts: planner.commands()
 
 
 def stream_for(driver: Driver, name: str | None) -> Stream:

@@ -200,7 +200,10 @@ def folder_name(spec: str) -> str:
     No two methods share one: after an @ of theirs comes a name, after a colon a setting. A stream's file
     gives its name without folder and ending; two files of one name are told apart by what they hold.
     """
-    return Path(spec).stem if spec.endswith(".toml") else spec.replace(":", "@")
+    name, at, rest = spec.partition("@")
+    if name.endswith(".toml"):
+        name = Path(name).stem
+    return (name + at + rest).replace(":", "@")
 
 
 def run_path(out: Path, stream: str, method: str, seed: int) -> Path:

@@ -9,7 +9,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from stable_baselines3 import DQN, PPO, SAC
+from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.utils import LinearSchedule
+from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from rover_cl_agents.recurrent import recurrent_ppo
@@ -29,6 +31,11 @@ def _check(config: object, **ranges: tuple[float, float]) -> None:
         value = getattr(config, field)
         if not low <= value <= high:
             raise ValueError(f"{field} is {value}; expected a number in [{low:g}, {high:g}].")
+
+
+def _policy(vec_env: VecEnv, kind: str = "Policy") -> str:
+    """Name Stable-Baselines3's policy for the observations: convolutional for pictures."""
+    return ("Cnn" if is_image_space(vec_env.observation_space) else "Mlp") + kind
 
 
 def _check_net(net: tuple[int, ...]) -> None:
@@ -114,7 +121,7 @@ class PPOConfig(_ProximalConfig):
     def build(self, env: Env, seed: int, policy: More = NOTHING) -> PPO:
         """Build the algorithm for `env`, its networks and its environment seeded with `seed`."""
         vec_env = as_vec_env(env)
-        return PPO("MlpPolicy", vec_env, seed=seed, **self._arguments(vec_env.num_envs, policy))
+        return PPO(_policy(vec_env), vec_env, seed=seed, **self._arguments(vec_env.num_envs, policy))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +146,7 @@ class RecurrentPPOConfig(_ProximalConfig):
         """
         vec_env = as_vec_env(env)
         arguments = self._arguments(vec_env.num_envs, {"lstm_hidden_size": self.lstm, **policy})
-        return recurrent_ppo()("MlpLstmPolicy", vec_env, seed=seed, **arguments)
+        return recurrent_ppo()(_policy(vec_env, "LstmPolicy"), vec_env, seed=seed, **arguments)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,9 +181,10 @@ class SACConfig:
 
     def build(self, env: Env, seed: int, policy: More = NOTHING) -> SAC:
         """Build the algorithm for `env`, its networks and its environment seeded with `seed`."""
+        vec_env = as_vec_env(env)
         return SAC(
-            "MlpPolicy",
-            as_vec_env(env),
+            _policy(vec_env),
+            vec_env,
             learning_rate=self.learning_rate,
             buffer_size=self.buffer_size,
             learning_starts=self.learning_starts,
@@ -228,9 +236,10 @@ class DQNConfig:
 
     def build(self, env: Env, seed: int, policy: More = NOTHING) -> DQN:
         """Build the algorithm for `env`, its networks and its environment seeded with `seed`."""
+        vec_env = as_vec_env(env)
         return DQN(
-            "MlpPolicy",
-            as_vec_env(env),
+            _policy(vec_env),
+            vec_env,
             learning_rate=self.learning_rate,
             buffer_size=self.buffer_size,
             learning_starts=self.learning_starts,

@@ -8,13 +8,14 @@ any order by any number of threads with the same result to the last bit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from rover_cl_envs.camera import CHANNELS, PIXELS, photograph
 from rover_cl_envs.compiled import Coefficients, Layers, Row, compiled, compiled_parallel
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.dynamics import DRIVE, STATE, STEER, WEIGHTS, drive, rest, settle
@@ -28,6 +29,8 @@ from rover_cl_envs.world import World
 
 Rows = NDArray[np.float32]
 """Numbers of all rovers, a row each."""
+Pictures = NDArray[np.uint8]
+"""Pictures of all rovers, (n, 3, 64, 64); (0, 3, 64, 64) where none are taken."""
 
 
 class Rovers(NamedTuple):
@@ -66,6 +69,8 @@ class Setting(NamedTuple):
     """what is done with an episode that has ended"""
     cues: bool
     """whether the cues are shown"""
+    pixels: bool
+    """whether pictures are taken"""
 
 
 class Results(NamedTuple):
@@ -81,6 +86,10 @@ class Results(NamedTuple):
     """(n,)"""
     outcomes: NDArray[np.int8]
     """(n,)"""
+    pictures: Pictures
+    """of the observations"""
+    final_pictures: Pictures
+    """of the last observations under SAME_STEP"""
 
 
 MAP, STEP, RESTART, VEHICLE = range(4)
@@ -114,6 +123,14 @@ def _look(i: int, rovers: Rovers, setting: Setting, out: Row) -> None:
     """Write rover i's observation into `out` (80,)."""
     ground, rover = setting.ground[rovers.counters[i, MAP]], setting.rovers[rovers.counters[i, VEHICLE]]
     observe(rovers.state[i], rovers.conditions[i], rover, setting.ring, ground, setting.cues, out)
+
+
+@compiled
+def _picture(i: int, rovers: Rovers, setting: Setting, vectors: Rows, out: Pictures) -> None:
+    """Take rover i's picture, where pictures are taken; its row of `vectors` is what it was just told."""
+    if setting.pixels:
+        ground = setting.ground[rovers.counters[i, MAP]]
+        photograph(rovers.state[i], rovers.conditions[i], vectors[i], ground, setting.cues, out[i])
 
 
 @compiled
@@ -155,10 +172,12 @@ def _step_some(
             restart[i] = 1
             if setting.mode == SAME_STEP:
                 _look(i, rovers, setting, results.final[i])
+                _picture(i, rovers, setting, results.final, results.final_pictures)
                 _start(i, rovers, setting)
     # In a loop of its own: small loops run ahead into the next rover while this one waits for its map.
     for i in range(first, last):
         _look(i, rovers, setting, results.observations[i])
+        _picture(i, rovers, setting, results.observations, results.pictures)
 
 
 @compiled
@@ -185,12 +204,15 @@ def _step_parallel(actions: Rows, rovers: Rovers, setting: Setting, results: Res
 
 
 @compiled
-def _start_where(mask: NDArray[np.bool_], rovers: Rovers, setting: Setting, observations: Rows) -> None:
+def _start_where(
+    mask: NDArray[np.bool_], rovers: Rovers, setting: Setting, observations: Rows, pictures: Pictures
+) -> None:
     """Begin episodes for the rovers of the mask (n,) and write their observations."""
     for i in range(len(mask)):
         if mask[i]:
             _start(i, rovers, setting)
             _look(i, rovers, setting, observations[i])
+            _picture(i, rovers, setting, observations, pictures)
 
 
 class Batch:
@@ -204,20 +226,24 @@ class Batch:
         self.generators = seeded(0, count)
         self.conditions = np.tile(Conditions().to_array(), (count, 1))
         size = observation_size(world.systems)
-        self.observations = np.zeros((count, size), dtype=np.float32)
-        self.final_observations = np.zeros((count, size), dtype=np.float32)
+        self.vectors = np.zeros((count, size), dtype=np.float32)
+        self.final_vectors = np.zeros((count, size), dtype=np.float32)
+        self._pixels = world.observation == "pixels"
+        shape = (count if self._pixels else 0, CHANNELS, PIXELS, PIXELS)
+        self.pictures: Pictures = np.zeros(shape, dtype=np.uint8)
+        self.final_pictures: Pictures = np.zeros(shape, dtype=np.uint8)
         self.reward_terms = np.zeros((count, len(REWARD_TERMS)), dtype=np.float32)
         self.rewards = np.zeros(count, dtype=np.float64)
         self.outcomes = np.zeros(count, dtype=np.int8)
         self.ground = terrain_bank(world.map_seed, world.num_maps).ground
-        self._rovers = Rovers(
+        self.rovers = Rovers(
             state=self.state,
             counters=self.counters,
             generators=self.generators,
             conditions=self.conditions,
             soil=np.zeros((count, 2, WEIGHTS + 4), dtype=np.float64),
         )
-        self._setting = Setting(
+        self.setting = Setting(
             ground=self.ground,
             **self._fleet.to_arrays()._asdict(),
             mission=world.mission.to_array(),
@@ -225,6 +251,7 @@ class Batch:
             limit=world.time_limit,
             mode=mode,
             cues=world.cues,
+            pixels=self._pixels,
         )
         # Asking Numba for its threads would start them, and set how many OpenMP gives torch as well.
         most: int = getattr(numba.config, "NUMBA_NUM_THREADS")  # noqa: B009  made at run time
@@ -258,8 +285,18 @@ class Batch:
         known = len(self._fleet.rovers)
         place = self._fleet.place(rover)
         if len(self._fleet.rovers) > known:
-            self._setting = self._setting._replace(**self._fleet.to_arrays()._asdict())
+            self.setting = self.setting._replace(**self._fleet.to_arrays()._asdict())
         return place
+
+    @property
+    def observations(self) -> NDArray[Any]:
+        """What the agents are given: the vectors (n, size) or the pictures (n, 3, 64, 64)."""
+        return self.pictures if self._pixels else self.vectors
+
+    @property
+    def final_observations(self) -> NDArray[Any]:
+        """The last observations of episodes that ended under SAME_STEP, likewise."""
+        return self.final_pictures if self._pixels else self.final_vectors
 
     def seed(self, seed: int) -> None:
         """Give rover i the generator of seed + i."""
@@ -267,9 +304,9 @@ class Batch:
 
     def start(self, mask: NDArray[np.bool_]) -> None:
         """Begin an episode for each rover of the mask (n,); the others' observations stay."""
-        self.observations = self.observations.copy()
+        self.vectors, self.pictures = self.vectors.copy(), self.pictures.copy()
         self.outcomes = np.where(mask, np.int8(RUNNING), self.outcomes)
-        _start_where(mask, self._rovers, self._setting, self.observations)
+        _start_where(mask, self.rovers, self.setting, self.vectors, self.pictures)
 
     def step(self, actions: NDArray[np.float32]) -> None:
         """Step every rover.
@@ -288,19 +325,18 @@ class Batch:
         kernel = _step_parallel if self._parallel else _step_serial
         count = len(self.state)
         results = Results(
-            observations=np.empty_like(self.observations),
-            final=self.final_observations,
+            observations=np.empty_like(self.vectors),
+            final=self.final_vectors,
             terms=self.reward_terms,
             rewards=np.empty(count),
             outcomes=np.empty(count, dtype=np.int8),
+            pictures=np.empty_like(self.pictures),
+            final_pictures=self.final_pictures,
         )
-        sound = kernel(actions, self._rovers, self._setting, results)
+        sound = kernel(actions, self.rovers, self.setting, results)
         if not sound:
             raise ValueError(
                 "action holds NaN, expected drive and steer from -1 to 1; the rovers have not moved."
             )
-        self.observations, self.rewards, self.outcomes = (
-            results.observations,
-            results.rewards,
-            results.outcomes,
-        )
+        self.vectors, self.pictures = results.observations, results.pictures
+        self.rewards, self.outcomes = results.rewards, results.outcomes

@@ -46,7 +46,8 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
     straight, right; so 1 is straight ahead, 4 is stop.
 
     ## Observation space
-    `Box(80)` float32 from -5 to 5, laid out in sensors.py, scaled by fixed physical ranges.
+    `Box(80)` float32 from -5 to 5, laid out in sensors.py, scaled by fixed physical ranges. With
+    `observation="pixels"`, `Box(0, 255, (3, 64, 64), uint8)`, a picture from above, laid out in camera.py.
 
     ## Rewards
     The sum of named terms (`reward_terms`): progress 0.1 per step of full drive, MER's 0.25 m, gained
@@ -97,7 +98,7 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
             raise ValueError(f"render_mode is {render_mode!r}, expected None, 'rgb_array' or 'human'.")
         check_size(render_size)
         world = (world or World()).with_fields(fields)
-        self.observation_space: spaces.Space[Any] = observation_space(world.systems)
+        self.observation_space: spaces.Space[Any] = observation_space(world.systems, world.observation)
         self.action_space: spaces.Space[Any] = action_space(action_type)
         self.render_mode = render_mode
         self._discrete = action_type == "discrete"

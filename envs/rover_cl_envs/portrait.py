@@ -99,7 +99,7 @@ class Portraits:
 
     def _sensed(self, index: int) -> NDArray[np.float32]:
         """The terrain ring (24, 4) as the last observation has it."""
-        values = self._batch.observations[index, RING:].reshape(-1, 2)
+        values = self._batch.vectors[index, RING:].reshape(-1, 2)
         return np.column_stack([self._ring, values[:, 0] / 2, values[:, 1]]).astype(np.float32)
 
     def _ground(self, index: int) -> Ground:

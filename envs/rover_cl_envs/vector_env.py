@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import spaces
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rover_cl_envs import batch as kernel
 from rover_cl_envs.batch import RESTART, Batch
+from rover_cl_envs.camera import CHANNELS, PIXELS
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import unknown_name
@@ -22,6 +23,9 @@ from rover_cl_envs.randomness import seeded
 from rover_cl_envs.scene import Scene
 from rover_cl_envs.sensors import LIMIT, observation_size
 from rover_cl_envs.world import World
+
+if TYPE_CHECKING:
+    from rover_cl_envs.planner import Planner
 
 RENDER_SIZE = (960, 720)
 """Width and height of a picture where nobody asks for another [px]."""
@@ -37,8 +41,14 @@ _MODES = {
 }
 
 
-def observation_space(systems: Collection[str] = ()) -> spaces.Box:
-    """The observation of one rover: (80,) float32 and the systems' blocks, laid out as sensors.py says."""
+def observation_space(systems: Collection[str] = (), observation: str = "vector") -> spaces.Box:
+    """The observation of one rover.
+
+    (80,) float32 and the systems' blocks, laid out as sensors.py says; or under "pixels" a picture
+    (3, 64, 64) uint8, laid out as camera.py says.
+    """
+    if observation == "pixels":
+        return spaces.Box(0, 255, (CHANNELS, PIXELS, PIXELS), np.uint8)
     return spaces.Box(-LIMIT, LIMIT, (observation_size(systems),), np.float32)
 
 
@@ -117,7 +127,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         self.metadata = {"autoreset_mode": mode, "render_modes": ["rgb_array"], "render_fps": RENDER_FPS}
         self.render_mode = render_mode
         world = (world or World()).with_fields(fields)
-        self.single_observation_space = observation_space(world.systems)
+        self.single_observation_space = observation_space(world.systems, world.observation)
         self.single_action_space = action_space(action_type)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -233,6 +243,12 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
     def trail_point(self, index: int = 0) -> tuple[float, ...]:
         """Pose and slip of one rover now, as `scene` takes them in its trail."""
         return self._portraits.trail_point(index)
+
+    def planner(self) -> Planner:
+        """A driver of these rovers that knows the true map."""
+        from rover_cl_envs.planner import Planner  # its kernels are compiled for those who plan
+
+        return Planner(self._batch)
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """A picture (height, width, 3) of every rover under render_mode="rgb_array", else None."""

@@ -11,6 +11,9 @@ from rover_cl_envs.mission import Mission
 from rover_cl_envs.rovers import Rover, get_rover
 from rover_cl_envs.sensors import BLOCKS
 
+OBSERVATIONS = ("vector", "pixels")
+"""What an agent is given: the numbers of sensors.py, or the picture of camera.py."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class World:
@@ -35,12 +38,16 @@ class World:
     around it that can only shorten it, and that `outcome` knows nothing of"""
     cues: bool = True
     """whether the site and order cues are shown; if not, they read 0"""
+    observation: str = "vector"
+    """"vector": numbers, laid out in sensors.py; "pixels": a picture from above, laid out in camera.py"""
 
     def __post_init__(self) -> None:
         get_rover(self.rover)
         for name in self.systems:
             if name not in BLOCKS:
                 raise unknown_name("system", name, BLOCKS)
+        if self.observation not in OBSERVATIONS:
+            raise unknown_name("observation", self.observation, OBSERVATIONS)
         for name, low in (("map_seed", 0), ("num_maps", 1), ("time_limit", 1)):
             if getattr(self, name) < low:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected an integer >= {low}.")

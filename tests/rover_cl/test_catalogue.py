@@ -102,8 +102,12 @@ def test_algorithms_take_options() -> None:
 def test_streams_are_found_by_name_or_by_import() -> None:
     assert find_stream("lookalike") == STREAM
     assert find_stream("rover_cl_envs.streams:lookalike") == STREAM
+    seen = find_stream("lookalike@pixels")
+    assert (seen.name, seen.world.observation, seen.tasks) == ("lookalike@pixels", "pixels", STREAM.tasks)
     for name, message in (
         ("lokalike", "lookalike"),
+        ("lokalike@pixels", "lookalike"),
+        ("lookalike@pixel", "unknown observation 'pixel'.*pixels"),
         ("no.such.module:x", "cannot be imported"),
         ("rover_cl_envs.streams:NOMINAL", "expected a rover_cl_envs.Stream"),
     ):

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rover_cl_envs.conditions import RANGES
+from rover_cl_envs.fuzz import Finding, fuzz, random_actions, random_conditions, reward_bounds
+from rover_cl_envs.mission import OUTCOMES, Mission
+from rover_cl_envs.world import World
+
+
+@pytest.mark.parametrize("observation", ["vector", "pixels"])
+@pytest.mark.parametrize("rover", ["mer"])
+def test_no_world_breaks_a_promise(observation: str, rover: str) -> None:
+    world = World(rover=rover, observation=observation, num_maps=2, time_limit=40)
+    finding = fuzz(20_000, seed=1, count=100, world=world)
+    assert finding.steps == 20_000
+    assert not finding.violations, finding.examples
+    missing = {OUTCOMES[code] for code in range(len(OUTCOMES))} - {OUTCOMES[k] for k in finding.outcomes}
+    assert missing <= {"success", "wrong_target"}  # nobody drives there by chance
+
+
+def test_a_broken_promise_is_found() -> None:
+    # A mission whose reward for progress is far from what its bounds are worked out for.
+    import rover_cl_envs.fuzz as module
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "reward_bounds", lambda mission: (0.0, 1.0))
+        finding: Finding = fuzz(2_000, seed=1, count=100, world=World(num_maps=1))
+    assert set(finding.violations) == {"reward is in its bounds"}
+    assert finding.violations["reward is in its bounds"] > 1000 and finding.examples
+
+
+def test_worlds_reach_all_of_their_ranges() -> None:
+    rng = np.random.default_rng(0)
+    drawn = [random_conditions(rng) for _ in range(60)]
+    for name, bounds in RANGES.items():
+        values = [getattr(each, name) for each in drawn]
+        assert (min(values), max(values)) == bounds and len(set(values)) > 30
+
+
+def test_actions_go_beyond_the_box_but_are_numbers() -> None:
+    actions = random_actions(np.random.default_rng(0), 500)
+    assert np.isinf(actions).any() and not np.isnan(actions).any()
+
+
+def test_rewards_are_bounded_by_the_mission() -> None:
+    low, high = reward_bounds(Mission(goal=50.0, tipped=-70.0))
+    assert -71 < low < -70 and 50 < high < 51
