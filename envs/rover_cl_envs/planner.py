@@ -1,9 +1,9 @@
 """A driver that knows the true map: the ceiling for those who have to learn it.
 
 Each rover follows the cheapest way of route.py by pure pursuit (Coulter 1992): it aims at the point of its
-way a fixed distance ahead. The command that leads there is found by forecasting some with the true dynamics,
-as in the dynamic window approach (Fox, Burgard and Thrun 1997), so that worn wheels and a biased steering are
-allowed for. A rover that has left its way, or has a new task, gets a new one.
+way a fixed distance ahead. The command that leads there is found by forecasting some with the true
+dynamics, as in the dynamic window approach (Fox, Burgard and Thrun 1997), so that worn wheels and a biased
+steering are allowed for. A rover that has left its way, or has a new task, gets a new one.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _choose(
     soil: Coefficients,
     out: Row,
 ) -> None:
-    """Write the command (2,) that brings rover i nearest to x, y, headed there by its `way`, 1 or -1."""
+    """Write the command (2,) that brings rover i nearest to x, y; `way` is its direction of travel."""
     best = 1e9
     for speed in SPEEDS:
         for k in range(STEERS):
