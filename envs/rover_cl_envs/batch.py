@@ -7,6 +7,7 @@ any order by any number of threads with the same result to the last bit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numba
@@ -14,13 +15,39 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from rover_cl_envs.bodies import BLIND as BLINDED
+from rover_cl_envs.bodies import BODIES, appear, roam, watch
 from rover_cl_envs.compiled import Coefficients, Layers, Row, compiled, compiled_parallel
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.dynamics import DRIVE, STATE, STEER, WEIGHTS, drive, rest, settle
-from rover_cl_envs.mission import REWARD_TERMS, RUNNING, TIME_LIMIT, begin, judge
+from rover_cl_envs.instruments import distort, err
+from rover_cl_envs.mission import (
+    BY_END,
+    KIND,
+    NAVIGATE,
+    REWARD_TERMS,
+    RUNNING,
+    STRIKE,
+    STRUCK,
+    TIME_LIMIT,
+    Mission,
+    begin,
+    judge,
+)
+from rover_cl_envs.objectives import PROGRESS, assess, prepare, tell
 from rover_cl_envs.randomness import seeded, uniform
 from rover_cl_envs.rovers import get_rover
-from rover_cl_envs.sensors import observation_size, observe, ring_points
+from rover_cl_envs.sensors import (
+    BLOCKS,
+    BODIES_BLOCK,
+    MISSION_BLOCK,
+    RING,
+    SIZE,
+    block_starts,
+    observation_size,
+    observe,
+    ring_points,
+)
 from rover_cl_envs.terrain import terrain_bank
 from rover_cl_envs.world import World
 
@@ -34,13 +61,19 @@ class Rovers(NamedTuple):
     state: Rows
     """(n, 24), columns in dynamics.py"""
     counters: NDArray[np.int64]
-    """(n, 3), columns below"""
+    """(n, 5), columns below"""
     generators: NDArray[np.uint64]
     """(n, 2), columns in randomness.py"""
     conditions: Rows
-    """(n, 19), columns in dynamics.py"""
+    """(n, 31), columns in dynamics.py"""
     soil: Coefficients
     """(n, 2, 13) soil under each side, and scratch"""
+    progress: Rows
+    """(n, 4) how far the mission has got, columns in objectives.py"""
+    energy: Rows
+    """(n, 2) what a mission is told of the battery, columns in objectives.py"""
+    bodies: Rows
+    """(n, 34), columns in bodies.py; (0, 34) without that system"""
 
 
 class Setting(NamedTuple):
@@ -54,8 +87,8 @@ class Setting(NamedTuple):
     """(6, 2) wheel positions [m]"""
     soils: Coefficients
     """(4, 9) the anchor soils"""
-    mission: Row
-    """(14,), columns in mission.py"""
+    missions: Rows
+    """(m, 29) the missions that rovers may have, columns in mission.py"""
     ring: Row
     """(24, 2) points of the terrain ring [m]"""
     limit: int
@@ -64,6 +97,8 @@ class Setting(NamedTuple):
     """what is done with an episode that has ended"""
     cues: bool
     """whether the cues are shown"""
+    blocks: NDArray[np.int64]
+    """(b,) first index of each block of `sensors.BLOCKS` in the observation; -1 where the system is off"""
 
 
 class Results(NamedTuple):
@@ -74,17 +109,19 @@ class Results(NamedTuple):
     final: Rows
     """(n, size) the last observation of episodes that ended under SAME_STEP"""
     terms: Rows
-    """(n, 5) terms of the reward"""
+    """(n, 9) terms of the reward"""
     rewards: NDArray[np.float64]
     """(n,)"""
     outcomes: NDArray[np.int8]
     """(n,)"""
 
 
-MAP, STEP, RESTART = range(3)
-"""Columns of a counters row (3,): map in the bank, steps in the episode, 1 where a restart is due."""
+MAP, STEP, RESTART, MISSION, NEXT_MISSION = range(5)
+"""Columns of a counters row (5,): map in the bank, steps in the episode, 1 where a restart is due,
+the mission of this episode and of the next."""
 STAY, NEXT_STEP, SAME_STEP = range(3)
 """What the kernel does with an episode that has ended."""
+MISSION_SIZE, BODIES_SIZE = BLOCKS["mission"], BLOCKS["bodies"]
 BLOCK = 32  # rovers stepped together
 SERIAL_BELOW = 64  # rovers; under it waking the threads costs more than they save
 
@@ -101,15 +138,52 @@ def _start(i: int, rovers: Rovers, setting: Setting) -> None:
     maps = setting.ground
     m = min(int(uniform(generator) * len(maps)), len(maps) - 1)
     counters[MAP], counters[STEP], counters[RESTART] = m, 0, 0
-    begin(s, c, setting.mission, setting.rover, maps[m], generator)
+    counters[MISSION] = counters[NEXT_MISSION]
+    mission = setting.missions[counters[MISSION]]
+    begin(s, c, mission, setting.rover, maps[m], generator)
+    if mission[KIND] != NAVIGATE:
+        prepare(s, c, rovers.progress[i], mission, setting.rover, maps[m], generator)
+    if setting.blocks[BODIES_BLOCK] >= 0:
+        appear(s, c, rovers.bodies[i], generator)
     rest(s, c, setting.rover, setting.wheels, maps[m], setting.soils, rovers.soil[i])
 
 
 @compiled
 def _look(i: int, rovers: Rovers, setting: Setting, out: Row) -> None:
-    """Write rover i's observation into `out` (80,)."""
-    ground = setting.ground[rovers.counters[i, MAP]]
-    observe(rovers.state[i], rovers.conditions[i], setting.rover, setting.ring, ground, setting.cues, out)
+    """Write rover i's observation into `out` (size,)."""
+    s, c, counters = rovers.state[i], rovers.conditions[i], rovers.counters[i]
+    observe(s, c, setting.rover, setting.ring, setting.ground[counters[MAP]], setting.cues, out)
+    if err(c):
+        distort(s, c, rovers.generators[i], out)
+    at = setting.blocks[MISSION_BLOCK]
+    if at >= 0:
+        mission = setting.missions[counters[MISSION]]
+        tell(s, rovers.progress[i], mission, counters[STEP], out[at : at + MISSION_SIZE])
+    at = setting.blocks[BODIES_BLOCK]
+    if at >= 0:
+        watch(s, c, rovers.bodies[i], out[at : at + BODIES_SIZE])
+        if rovers.bodies[i, BLINDED] == 1.0:
+            out[RING:SIZE] = 0.0
+
+
+@compiled
+def _assess(
+    i: int, mission: Row, tallest: float, ground: Layers, rovers: Rovers, setting: Setting, terms: Row
+) -> int:
+    """Judge rover i's step under another kind of mission than "navigate"."""
+    return assess(
+        rovers.state[i],
+        rovers.conditions[i],
+        rovers.progress[i],
+        rovers.energy[i],
+        mission,
+        setting.rover,
+        tallest,
+        rovers.counters[i, STEP],
+        ground,
+        rovers.generators[i],
+        terms,
+    )
 
 
 @compiled
@@ -121,12 +195,18 @@ def _move(i: int, actions: Rows, rovers: Rovers, setting: Setting, results: Resu
     drive(s, c, setting.rover, setting.wheels, rovers.soil[i])
     ground = setting.ground[rovers.counters[i, MAP]]
     tallest = settle(s, c, setting.rover, setting.wheels, ground, setting.soils, rovers.soil[i])
-    code = judge(s, setting.mission, setting.rover, tallest, terms)
+    rovers.counters[i, STEP] += 1
+    mission, terms[:] = setting.missions[rovers.counters[i, MISSION]], 0.0
+    if mission[KIND] == NAVIGATE:
+        code = judge(s, mission, setting.rover, tallest, terms)
+    else:
+        code = _assess(i, mission, tallest, ground, rovers, setting, terms)
+    if setting.blocks[BODIES_BLOCK] >= 0 and roam(s, c, setting.rover, rovers.bodies[i]) and code == RUNNING:
+        code, terms[BY_END] = STRUCK, mission[STRIKE]
     reward = 0.0
     for k in range(terms.shape[0]):
         reward += terms[k]
     results.rewards[i] = reward
-    rovers.counters[i, STEP] += 1
     late = code == RUNNING and rovers.counters[i, STEP] >= setting.limit
     results.outcomes[i] = TIME_LIMIT if late else code
 
@@ -191,12 +271,15 @@ class Batch:
     """The rovers of an environment, their ground and their conditions."""
 
     def __init__(self, count: int, world: World, *, mode: int = STAY, threads: int | None = None) -> None:
-        rover, mission = get_rover(world.rover), world.mission
-        self.rover, self.mission = rover, mission
+        rover = get_rover(world.rover)
+        self.world, self.rover = world, rover
         self.state = np.zeros((count, STATE), dtype=np.float32)
-        self.counters = np.zeros((count, 3), dtype=np.int64)
+        self.counters = np.zeros((count, 5), dtype=np.int64)
         self.generators = seeded(0, count)
         self.conditions = np.tile(Conditions().to_array(), (count, 1))
+        self.energy = np.ones((count, 2), dtype=np.float32)
+        self.bodies = np.zeros((count if "bodies" in world.systems else 0, BODIES), dtype=np.float32)
+        self._missions = {world.mission: 0}
         size = observation_size(world.systems)
         self.observations = np.zeros((count, size), dtype=np.float32)
         self.final_observations = np.zeros((count, size), dtype=np.float32)
@@ -210,17 +293,21 @@ class Batch:
             generators=self.generators,
             conditions=self.conditions,
             soil=np.zeros((count, 2, WEIGHTS + 4), dtype=np.float64),
+            progress=np.zeros((count, PROGRESS), dtype=np.float32),
+            energy=self.energy,
+            bodies=self.bodies,
         )
         self._setting = Setting(
             ground=self.ground,
             rover=rover.to_array(),
             wheels=rover.wheels,
             soils=rover.soil_table(),
-            mission=mission.to_array(),
+            missions=world.mission.to_array()[None],
             ring=ring_points(),
             limit=world.time_limit,
             mode=mode,
             cues=world.cues,
+            blocks=block_starts(world.systems),
         )
         # Asking Numba for its threads would start them, and set how many OpenMP gives torch as well.
         most: int = getattr(numba.config, "NUMBA_NUM_THREADS")  # noqa: B009  made at run time
@@ -230,6 +317,34 @@ class Batch:
     def seed(self, seed: int) -> None:
         """Give rover i the generator of seed + i."""
         self.generators[:] = seeded(seed, len(self.generators))
+
+    def set_conditions(self, conditions: Conditions | Sequence[Conditions]) -> None:
+        """Write the conditions of all rovers, or one for each; a mission counts from the next episode.
+
+        Raises:
+            ValueError: this world can't have one of the missions; nothing is written then.
+        """
+        if isinstance(conditions, Conditions):
+            self.counters[:, NEXT_MISSION] = self._mission_index(conditions.mission)
+            self.conditions[:] = conditions.to_array()
+            return
+        self.counters[:, NEXT_MISSION] = [self._mission_index(c.mission) for c in conditions]
+        self.conditions[:] = np.stack([c.to_array() for c in conditions])
+
+    def _mission_index(self, mission: Mission | None) -> int:
+        """Row of the missions' table that holds this one; a new one is added."""
+        if mission is None:
+            return 0
+        if mission not in self._missions:
+            self.world.check_mission(mission)
+            self._missions[mission] = len(self._missions)
+            table = np.concatenate([self._setting.missions, mission.to_array()[None]])
+            self._setting = self._setting._replace(missions=table)
+        return self._missions[mission]
+
+    def mission_of(self, index: int) -> Mission:
+        """The mission of rover `index` in this episode."""
+        return list(self._missions)[self.counters[index, MISSION]]
 
     def start(self, mask: NDArray[np.bool_]) -> None:
         """Begin an episode for each rover of the mask (n,); the others' observations stay."""

@@ -71,9 +71,9 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
     Rover i of a batch seeded s drives exactly as a lone rover seeded s + i, to the last bit, for any
     number of threads. What a step means is told by `MarsRoverEnv`.
 
-    Infos: `outcome` (n,) int8, code into `mission.OUTCOMES`, and `success` (n,) bool, of the step just
-    taken, in every autoreset mode; where episodes end under SAME_STEP also `final_obs`, `final_info` and
-    their masks, as Gymnasium defines them.
+    Infos: `outcome` (n,) int8, code into `mission.OUTCOMES`, `success` (n,) bool, and `reward_terms` (n, 9),
+    columns in `mission.REWARD_TERMS`, of the step just taken, in every autoreset mode; where
+    episodes end under SAME_STEP also `final_obs`, `final_info` and their masks, as Gymnasium defines them.
 
     Args:
         num_envs: number of rovers, at least 1.
@@ -134,19 +134,18 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
     def set_conditions(self, conditions: Conditions | Sequence[Conditions]) -> None:
         """Change the world at once, for all rovers or one by one; ends a drift that was followed.
 
+        Which target is rewarded, which bodies there are and the mission count from the next episode.
+
         Raises:
-            ValueError: a sequence whose length is not `num_envs`.
+            ValueError: a sequence whose length is not `num_envs`, or a mission that this world can't have.
         """
         self._drift = None
-        if isinstance(conditions, Conditions):
-            self._batch.conditions[:] = conditions.to_array()
-            return
-        if len(conditions) != self.num_envs:
+        if not isinstance(conditions, Conditions) and len(conditions) != self.num_envs:
             raise ValueError(
                 f"conditions has {len(conditions)} entries, "
                 f"expected one, or one for each of {self.num_envs} rovers."
             )
-        self._batch.conditions[:] = np.stack([c.to_array() for c in conditions])
+        self._batch.set_conditions(conditions)
 
     def follow(self, drift: Drift) -> None:
         """Let the conditions of all rovers drift with the steps taken from now on, summed over the rovers."""
@@ -205,7 +204,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             raise ValueError("step() before reset(): call reset() first.")
         b = self._batch
         if self._drift is not None:
-            b.conditions[:] = self._drift.at(self._steps).to_array()
+            b.set_conditions(self._drift.at(self._steps))
         if self._mode is AutoresetMode.DISABLED and b.counters[:, RESTART].any():
             raise ValueError("an episode has ended: call reset(options={'reset_mask': ...}) first.")
         b.step(self._commands(actions))
@@ -282,6 +281,8 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             "_outcome": everyone,
             "success": outcomes == SUCCESS,
             "_success": everyone,
+            "reward_terms": self._batch.reward_terms.copy(),
+            "_reward_terms": everyone,
         }
 
     def _add_final(self, infos: dict[str, Any], done: NDArray[np.bool_]) -> None:
