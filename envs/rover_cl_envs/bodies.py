@@ -4,10 +4,11 @@ Dust devils cross the map on straight lines. While the rover is inside one, its 
 takes dust off the solar panels. Spirit saw hundreds of them, 2 to 276 m across, at up to 21 m/s (Greeley
 et al. 2006, 2010); here they are scaled down with the map to 3 to 6 m, and to `devil_speed`.
 
-The other one, the Martian, stands for whatever nobody foresaw. It stands between the start and the rewarded
-target and walks up and down across that way; within `martian_sight` it walks at the rover. Its touch ends the
-episode. All its numbers are chosen. How many bodies there are is drawn when an episode begins; how fast they
-are and how far the Martian sees may drift at any time.
+The other one, the Martian, stands for whatever nobody foresaw. It walks up and down across the way from the
+start to the rewarded target, just so that it meets a rover which drives there at full speed; at a speed of 0
+it stands in the way. Within `martian_sight` it walks at the rover. Its touch ends the episode. All its numbers
+are chosen. How many bodies there are is drawn when an episode begins; how fast they are and how far the Martian
+sees may drift at any time.
 
 The block "bodies" of the observation (12 numbers) tells of the nearest two bodies, the nearest first:
 
@@ -86,7 +87,7 @@ def _measure(s: Row, b: Row, slot: int) -> float:
 
 @compiled
 def appear(s: Row, c: Row, b: Row, generator: NDArray[np.uint64]) -> None:
-    """Draw the bodies of an episode, once rover and targets are placed; nothing where the rate is 0."""
+    """Draw the bodies of an episode, once rover and targets are placed."""
     b[:] = 0.0
     if c[DEVIL_RATE] > 0.0:
         for k in range(DEVILS):
@@ -98,21 +99,30 @@ def appear(s: Row, c: Row, b: Row, generator: NDArray[np.uint64]) -> None:
             b[at + RADIUS] = DEVIL_RADIUS[0] + (DEVIL_RADIUS[1] - DEVIL_RADIUS[0]) * uniform(generator)
         _weather(s, b)
     if c[MARTIAN] > 0.0 and uniform(generator) < c[MARTIAN]:
-        share, side = WAY[0] + (WAY[1] - WAY[0]) * uniform(generator), uniform(generator)
-        _post(s, b, share, WALK if side < 0.5 else -WALK)
+        share = WAY[0] + (WAY[1] - WAY[0]) * uniform(generator)
+        _post(s, c, b, share, 1.0 if uniform(generator) < 0.5 else -1.0)
 
 
 @compiled
-def _post(s: Row, b: Row, share: float, walk: float) -> None:
-    """Put the Martian that share of the way to the rewarded target, about to walk across it."""
+def _post(s: Row, c: Row, b: Row, share: float, side: float) -> None:
+    """Put the Martian where it will cross, at that share of the way to the rewarded target, with it."""
     at, column = SLOT * DEVILS, TARGET_AX + 2 * int(s[REWARDED])
     dx, dy = s[column] - s[X], s[column + 1] - s[Y]
     way = math.sqrt(dx * dx + dy * dy)
+    across_x, across_y = -dy / way * side, dx / way * side
+    # So much of its walk, there and back again, lies before the moment when it crosses the way.
+    before = c[MARTIAN_SPEED] * STEP_SECONDS * share * way / STEP_LENGTH
+    before -= 4.0 * WALK * int(before / (4.0 * WALK))
+    off, ahead = -before, 1.0
+    if before > 3.0 * WALK:
+        off = 4.0 * WALK - before
+    elif before > WALK:
+        off, ahead = before - 2.0 * WALK, -1.0
     b[at + KIND], b[at + RADIUS] = MONSTER, MARTIAN_RADIUS
-    b[at + EAST], b[at + NORTH] = s[X] + share * dx, s[Y] + share * dy
-    b[POST_EAST], b[POST_NORTH] = b[at + EAST], b[at + NORTH]
-    b[ACROSS_EAST], b[ACROSS_NORTH] = -dy / way * walk, dx / way * walk
-    b[at + HEAD_EAST], b[at + HEAD_NORTH] = b[ACROSS_EAST] / WALK, b[ACROSS_NORTH] / WALK
+    b[POST_EAST], b[POST_NORTH] = s[X] + share * dx, s[Y] + share * dy
+    b[at + EAST], b[at + NORTH] = b[POST_EAST] + off * across_x, b[POST_NORTH] + off * across_y
+    b[at + HEAD_EAST], b[at + HEAD_NORTH] = ahead * across_x, ahead * across_y
+    b[ACROSS_EAST], b[ACROSS_NORTH] = ahead * WALK * across_x, ahead * WALK * across_y
     _measure(s, b, DEVILS)
 
 

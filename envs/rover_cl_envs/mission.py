@@ -83,8 +83,8 @@ class Mission:
     | kind | success | `progress` pays for coming nearer to |
     |---|---|---|
     | navigate | within `reach` of the rewarded target | it |
-    | image | `hold` steps in a row on the ring `standoff_near` to `standoff_far` around it, heading for it | \
-the ring, from either side |
+    | image | `hold` steps in a row on the ring `standoff_near` to `standoff_far` around it, heading for \
+it | the ring, from either side |
     | sample | `hold` steps in a row at rest within `reach` of it | it |
     | survive | `duration` steps with the battery alive; needs the system "power" | nothing |
     | traverse | within `reach` of the last of `waypoints` | the next waypoint |

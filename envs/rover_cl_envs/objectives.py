@@ -85,13 +85,13 @@ from rover_cl_envs.mission import PROGRESS as NEARER
 from rover_cl_envs.randomness import uniform
 
 STREAK, WAYPOINTS_LEFT, WORK, TOUCHING = range(4)
-"""Columns of a progress row (4,), float32: steps held in a row; waypoints still to reach; work that the wheels
-did [J]; 1 while the other target is touched."""
+"""Columns of a progress row (4,), float32: steps held in a row; waypoints still to reach; work that the
+wheels did [J]; 1 while the other target is touched."""
 PROGRESS = 4
 """Columns of a progress row."""
 CHARGE, BALANCE = range(2)
-"""Columns of an energy row (2,), float32, which the system "power" writes before each verdict: charge
-of the battery, 0 to 1, and what it gained in the step, in shares of the full battery."""
+"""Columns of an energy row (2,), float32, which the system "power" writes before each verdict:
+charge of the battery, 0 to 1, and what it gained in the step, in shares of the full battery."""
 STANDOFF_SCALE = 5.0  # [m]
 
 
