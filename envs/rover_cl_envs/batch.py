@@ -196,7 +196,9 @@ def _move(i: int, actions: Rows, rovers: Rovers, setting: Setting, results: Resu
     ground = setting.ground[rovers.counters[i, MAP]]
     tallest = settle(s, c, setting.rover, setting.wheels, ground, setting.soils, rovers.soil[i])
     rovers.counters[i, STEP] += 1
-    mission, terms[:] = setting.missions[rovers.counters[i, MISSION]], 0.0
+    for k in range(terms.shape[0]):
+        terms[k] = 0.0
+    mission = setting.missions[rovers.counters[i, MISSION]]
     if mission[KIND] == NAVIGATE:
         code = judge(s, mission, setting.rover, tallest, terms)
     else:

@@ -5,10 +5,10 @@ takes dust off the solar panels. Spirit saw hundreds of them, 2 to 276 m across,
 et al. 2006, 2010); here they are scaled down with the map to 3 to 6 m, and to `devil_speed`.
 
 The other one, the Martian, stands for whatever nobody foresaw. It walks up and down across the way from the
-start to the rewarded target, just so that it meets a rover which drives there at full speed; at a speed of 0
-it stands in the way. Within `martian_sight` it walks at the rover. Its touch ends the episode. All its numbers
-are chosen. How many bodies there are is drawn when an episode begins; how fast they are and how far the Martian
-sees may drift at any time.
+start to the rewarded target, so that it meets a rover which drives there at full speed; at a speed of 0 it
+stands in the way. Within `martian_sight` it walks at the rover. Its touch ends the episode. All its numbers
+are chosen. How many bodies there are is drawn when an episode begins; how fast they are and how far the
+Martian sees may drift at any time.
 
 The block "bodies" of the observation (12 numbers) tells of the nearest two bodies, the nearest first:
 
@@ -105,7 +105,7 @@ def appear(s: Row, c: Row, b: Row, generator: NDArray[np.uint64]) -> None:
 
 @compiled
 def _post(s: Row, c: Row, b: Row, share: float, side: float) -> None:
-    """Put the Martian where it will cross, at that share of the way to the rewarded target, with it."""
+    """Put the Martian where it will cross that share of a straight rover's way just as it gets there."""
     at, column = SLOT * DEVILS, TARGET_AX + 2 * int(s[REWARDED])
     dx, dy = s[column] - s[X], s[column + 1] - s[Y]
     way = math.sqrt(dx * dx + dy * dy)
@@ -173,7 +173,8 @@ def _walk(s: Row, c: Row, b: Row) -> None:
 @compiled
 def watch(s: Row, c: Row, b: Row, out: Row) -> None:
     """Write the block "bodies" into `out` (12,)."""
-    out[:] = 0.0
+    for k in range(2 * TOLD):
+        out[k] = 0.0
     first, second = -1, -1
     for k in range(SLOTS):
         if b[SLOT * k + KIND] == 0.0:

@@ -93,6 +93,7 @@ CHARGE, BALANCE = range(2)
 """Columns of an energy row (2,), float32, which the system "power" writes before each verdict:
 charge of the battery, 0 to 1, and what it gained in the step, in shares of the full battery."""
 STANDOFF_SCALE = 5.0  # [m]
+SIZE = len(KINDS) + 5  # of the block
 
 
 @compiled
@@ -298,7 +299,8 @@ def _is_spent(progress: Row, energy: Row, mission: Row, step: int) -> bool:
 def tell(s: Row, progress: Row, mission: Row, step: int, out: Row) -> None:
     """Write the block "mission" into `out` (10,); `step` is that of the episode."""
     kind = int(mission[KIND])
-    out[:] = 0.0
+    for k in range(SIZE):
+        out[k] = 0.0
     out[kind] = 1.0
     rest = out[len(KINDS) :]
     if kind in (IMAGE, SAMPLE):

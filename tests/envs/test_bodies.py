@@ -12,6 +12,7 @@ from rover_cl_envs import dynamics as d
 from rover_cl_envs.batch import SERIAL_BELOW, Batch
 from rover_cl_envs.bodies import CLEANED, CLEANING, DEVILS, KIND, MARTIAN_RADIUS, PERIOD, SLOT
 from rover_cl_envs.conditions import Conditions
+from rover_cl_envs.drift_env import MarsDriftEnv
 from rover_cl_envs.mission import OUTCOMES
 from rover_cl_envs.rovers import MER
 from rover_cl_envs.sensors import RING, SIZE
@@ -197,4 +198,6 @@ def test_a_scene_shows_the_bodies() -> None:
 def test_the_event_comes_after_training_without_it() -> None:
     stream = event()
     assert stream.at(0).martian == 0 and stream.at(stream.segments[0].steps).martian == 1
-    assert stream.world.systems == ("bodies",)
+    env = MarsDriftEnv(stream=stream, num_maps=1)
+    env.reset(seed=0, options={"stream_step": stream.segments[0].steps})
+    assert [kind for kind, *_ in env.scene().bodies] == ["martian"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from rover_cl_envs.conditions import WHEELS, Conditions
 from rover_cl_envs.drift import Drift
-from rover_cl_envs.streams import STREAMS, Segment, Stream, Task, abrupt, get_stream, worn
+from rover_cl_envs.streams import STREAMS, Segment, Stream, Task, abrupt, get_stream, steer_bias, worn
 
 A, B, C = (
     Task(name=name, conditions=Conditions(gravity=g)) for name, g in (("a", 2.0), ("b", 4.0), ("c", 8.0))
@@ -121,3 +122,14 @@ def test_empty_segments_and_negative_steps_are_refused() -> None:
         Segment(task=0, drift=Drift.none(Conditions()), steps=0)
     with pytest.raises(ValueError, match="step is -1"):
         three().locate(-1)
+
+
+def test_the_steering_swings_smoothly_and_ends_where_its_task_is() -> None:
+    stream = steer_bias(reach=0.3, turns=2)
+    first, second = stream.segments
+    for segment, sign in ((first, -1), (second, 1)):
+        assert segment.drift.at(segment.steps) == stream.tasks[segment.task].conditions
+        assert segment.drift.at(segment.steps // 4).steering_bias == pytest.approx(-0.3 * sign)
+        bias = [segment.drift.at(step).steering_bias for step in range(0, segment.steps, 1000)]
+        assert max(abs(b - a) for a, b in itertools.pairwise(bias)) < 0.01
+        assert min(bias) >= -0.3 and max(bias) <= 0.3
