@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ COUNT = 64
 HEIGHTS = range(RING, SIZE, 2)
 
 
-def looks(steps: int = 6, **changes: float) -> tuple[NDArray[np.float32], NDArray[np.uint64]]:
+def looks(steps: int = 6, **changes: Any) -> tuple[NDArray[np.float32], NDArray[np.uint64]]:
     """Observations (64, 80) of rovers that have driven a little, and how many numbers each drew."""
     batch = Batch(COUNT, World(num_maps=2), threads=1)
     batch.set_conditions(Conditions(**changes))
@@ -29,13 +31,13 @@ TRUE, DRAWN = looks()
 
 
 def test_true_instruments_draw_nothing() -> None:
-    none: dict[str, Any] = {
+    biased: dict[str, Any] = {
         "height_bias": 0.05,
         "bearing_bias": 0.1,
         "odometry_gain": 0.9,
         "dark_bearings": 2,
     }
-    np.testing.assert_array_equal(looks(**none)[1], DRAWN)
+    np.testing.assert_array_equal(looks(**biased)[1], DRAWN)
     np.testing.assert_array_equal(looks(0)[1], DRAWN)
 
 
