@@ -1,230 +1,60 @@
-"""n rovers in one kernel: the state arrays, and the loop that steps and restarts them.
-
-A rover's state is one row, not one column: a rover reads two dozen of its own numbers in a step, which
-then lie in two cache lines. Every row has its own random generator and scratch, so rows may be stepped in
-any order by any number of threads with the same result to the last bit.
-"""
+"""n rovers: their arrays, their ground, their conditions, and the kernel that steps them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
-from numba import prange
 from numpy.typing import NDArray
 
-from rover_cl_envs.camera import CHANNELS, PIXELS, photograph
-from rover_cl_envs.compiled import Coefficients, Layers, Row, compiled, compiled_parallel
+from rover_cl_envs.bodies import BODIES
+from rover_cl_envs.camera import CHANNELS, PIXELS
 from rover_cl_envs.conditions import Conditions
-from rover_cl_envs.dynamics import DRIVE, STATE, STEER, WEIGHTS, drive, rest, settle
+from rover_cl_envs.dynamics import STATE, WEIGHTS
 from rover_cl_envs.fleet import Fleet
-from rover_cl_envs.mission import REWARD_TERMS, RUNNING, TIME_LIMIT, begin, judge
-from rover_cl_envs.randomness import seeded, uniform
+from rover_cl_envs.mission import REWARD_TERMS, RUNNING, Mission
+from rover_cl_envs.objectives import PROGRESS
+from rover_cl_envs.randomness import seeded
 from rover_cl_envs.rovers import Rover
-from rover_cl_envs.sensors import observation_size, observe, ring_points
+from rover_cl_envs.rows import MISSION, NEXT_MISSION, STAY, VEHICLE, Pictures, Results, Rovers, Setting
+from rover_cl_envs.sensors import block_starts, observation_size, ring_points
+from rover_cl_envs.stepping import start_where, step_parallel, step_serial
 from rover_cl_envs.terrain import terrain_bank
 from rover_cl_envs.world import World
 
-Rows = NDArray[np.float32]
-"""Numbers of all rovers, a row each."""
-Pictures = NDArray[np.uint8]
-"""Pictures of all rovers, (n, 3, 64, 64); (0, 3, 64, 64) where none are taken."""
-
-
-class Rovers(NamedTuple):
-    """What changes: a row for each rover."""
-
-    state: Rows
-    """(n, 24), columns in dynamics.py"""
-    counters: NDArray[np.int64]
-    """(n, 4), columns below"""
-    generators: NDArray[np.uint64]
-    """(n, 2), columns in randomness.py"""
-    conditions: Rows
-    """(n, 19), columns in dynamics.py"""
-    soil: Coefficients
-    """(n, 2, 13) soil under each side, and scratch"""
-
-
-class Setting(NamedTuple):
-    """What stays."""
-
-    ground: Layers
-    """(M, 256, 256, 4) the maps"""
-    rovers: Row
-    """(R, 9) the fleet, columns in dynamics.py"""
-    wheels: Row
-    """(R, 6, 2) wheel positions [m]"""
-    soils: Coefficients
-    """(R, 4, 9) the anchor soils"""
-    mission: Row
-    """(14,), columns in mission.py"""
-    ring: Row
-    """(24, 2) points of the terrain ring [m]"""
-    limit: int
-    """steps of an episode"""
-    mode: int
-    """what is done with an episode that has ended"""
-    cues: bool
-    """whether the cues are shown"""
-    pixels: bool
-    """whether pictures are taken"""
-
-
-class Results(NamedTuple):
-    """What a step writes: a row for each rover."""
-
-    observations: Rows
-    """(n, size)"""
-    final: Rows
-    """(n, size) the last observation of episodes that ended under SAME_STEP"""
-    terms: Rows
-    """(n, 5) terms of the reward"""
-    rewards: NDArray[np.float64]
-    """(n,)"""
-    outcomes: NDArray[np.int8]
-    """(n,)"""
-    pictures: Pictures
-    """of the observations"""
-    final_pictures: Pictures
-    """of the last observations under SAME_STEP"""
-
-
-MAP, STEP, RESTART, VEHICLE = range(4)
-"""Columns of a counters row (4,): map in the bank, steps in the episode, 1 where a restart is due, and which
-of the fleet the rover is."""
-STAY, NEXT_STEP, SAME_STEP = range(3)
-"""What the kernel does with an episode that has ended."""
-BLOCK = 32  # rovers stepped together
 SERIAL_BELOW = 64  # rovers; under it waking the threads costs more than they save
-
-
-@compiled
-def _start(i: int, rovers: Rovers, setting: Setting) -> None:
-    """Begin an episode for rover i: a map, a place, two targets, at rest."""
-    s, c, generator, counters = (
-        rovers.state[i],
-        rovers.conditions[i],
-        rovers.generators[i],
-        rovers.counters[i],
-    )
-    maps = setting.ground
-    m = min(int(uniform(generator) * len(maps)), len(maps) - 1)
-    counters[MAP], counters[STEP], counters[RESTART] = m, 0, 0
-    v = counters[VEHICLE]
-    begin(s, c, setting.mission, setting.rovers[v], maps[m], generator)
-    rest(s, c, setting.rovers[v], setting.wheels[v], maps[m], setting.soils[v], rovers.soil[i])
-
-
-@compiled
-def _look(i: int, rovers: Rovers, setting: Setting, out: Row) -> None:
-    """Write rover i's observation into `out` (80,)."""
-    ground, rover = setting.ground[rovers.counters[i, MAP]], setting.rovers[rovers.counters[i, VEHICLE]]
-    observe(rovers.state[i], rovers.conditions[i], rover, setting.ring, ground, setting.cues, out)
-
-
-@compiled
-def _picture(i: int, rovers: Rovers, setting: Setting, vectors: Rows, out: Pictures) -> None:
-    """Take rover i's picture, where pictures are taken; its row of `vectors` is what it was just told."""
-    if setting.pixels:
-        ground = setting.ground[rovers.counters[i, MAP]]
-        photograph(rovers.state[i], rovers.conditions[i], vectors[i], ground, setting.cues, out[i])
-
-
-@compiled
-def _move(i: int, actions: Rows, rovers: Rovers, setting: Setting, results: Results) -> None:
-    """Drive rover i for one control step: reward terms, reward, and how its episode stands."""
-    s, c, terms = rovers.state[i], rovers.conditions[i], results.terms[i]
-    s[DRIVE] = min(max(actions[i, 0], -1.0), 1.0)
-    s[STEER] = min(max(actions[i, 1], -1.0), 1.0)
-    v = rovers.counters[i, VEHICLE]
-    rover, wheels, soils = setting.rovers[v], setting.wheels[v], setting.soils[v]
-    drive(s, c, rover, wheels, rovers.soil[i])
-    ground = setting.ground[rovers.counters[i, MAP]]
-    tallest = settle(s, c, rover, wheels, ground, soils, rovers.soil[i])
-    code = judge(s, setting.mission, rover, tallest, terms)
-    reward = 0.0
-    for k in range(terms.shape[0]):
-        reward += terms[k]
-    results.rewards[i] = reward
-    rovers.counters[i, STEP] += 1
-    late = code == RUNNING and rovers.counters[i, STEP] >= setting.limit
-    results.outcomes[i] = TIME_LIMIT if late else code
-
-
-@compiled
-def _step_some(
-    first: int, last: int, actions: Rows, rovers: Rovers, setting: Setting, results: Results
-) -> None:
-    """One control step of rovers `first` to `last` - 1, with what the mode says of ended episodes."""
-    restart = rovers.counters[:, RESTART]
-    for i in range(first, last):
-        if setting.mode == NEXT_STEP and restart[i] == 1:
-            _start(i, rovers, setting)
-            results.terms[i, :] = 0.0
-            results.rewards[i] = 0.0
-            results.outcomes[i] = RUNNING
-            continue
-        _move(i, actions, rovers, setting, results)
-        if results.outcomes[i] != RUNNING:
-            restart[i] = 1
-            if setting.mode == SAME_STEP:
-                _look(i, rovers, setting, results.final[i])
-                _picture(i, rovers, setting, results.final, results.final_pictures)
-                _start(i, rovers, setting)
-    # In a loop of its own: small loops run ahead into the next rover while this one waits for its map.
-    for i in range(first, last):
-        _look(i, rovers, setting, results.observations[i])
-        _picture(i, rovers, setting, results.observations, results.pictures)
-
-
-@compiled
-def _step_serial(actions: Rows, rovers: Rovers, setting: Setting, results: Results) -> bool:
-    """Step every rover on this thread; returns False, with nothing changed, if an action is not a number."""
-    for i in range(len(actions)):
-        if actions[i, 0] != actions[i, 0] or actions[i, 1] != actions[i, 1]:
-            return False
-    for k in range(0, len(actions), BLOCK):
-        _step_some(k, min(k + BLOCK, len(actions)), actions, rovers, setting, results)
-    return True
-
-
-@compiled_parallel
-def _step_parallel(actions: Rows, rovers: Rovers, setting: Setting, results: Results) -> bool:
-    """`_step_serial` with the blocks shared out among numba's threads."""
-    for i in range(len(actions)):
-        if actions[i, 0] != actions[i, 0] or actions[i, 1] != actions[i, 1]:
-            return False
-    for b in prange((len(actions) + BLOCK - 1) // BLOCK):
-        k = b * BLOCK
-        _step_some(k, min(k + BLOCK, len(actions)), actions, rovers, setting, results)
-    return True
-
-
-@compiled
-def _start_where(
-    mask: NDArray[np.bool_], rovers: Rovers, setting: Setting, observations: Rows, pictures: Pictures
-) -> None:
-    """Begin episodes for the rovers of the mask (n,) and write their observations."""
-    for i in range(len(mask)):
-        if mask[i]:
-            _start(i, rovers, setting)
-            _look(i, rovers, setting, observations[i])
-            _picture(i, rovers, setting, observations, pictures)
 
 
 class Batch:
     """The rovers of an environment, their ground and their conditions."""
 
     def __init__(self, count: int, world: World, *, mode: int = STAY, threads: int | None = None) -> None:
-        self.mission = world.mission
+        self.world = world
         self._fleet = Fleet(world.rover)
-        self.state = np.zeros((count, STATE), dtype=np.float32)
-        self.counters = np.zeros((count, 4), dtype=np.int64)
-        self.generators = seeded(0, count)
-        self.conditions = np.tile(Conditions().to_array(), (count, 1))
+        self._missions = {world.mission: 0}
+        self._allocate(count, world)
+        self.rovers = self._state(count, world)
+        self.setting = Setting(
+            ground=terrain_bank(world.map_seed, world.num_maps).ground,
+            **self._fleet.to_arrays()._asdict(),
+            missions=world.mission.to_array()[None],
+            ring=ring_points(),
+            limit=world.time_limit,
+            mode=mode,
+            cues=world.cues,
+            pixels=self._pixels,
+            blocks=block_starts(world.systems),
+        )
+        self.ground = self.setting.ground
+        # Asking Numba for its threads would start them, and set how many OpenMP gives torch as well.
+        most: int = getattr(numba.config, "NUMBA_NUM_THREADS")  # noqa: B009  made at run time
+        self._threads = min(threads or most, most)
+        self._parallel = self._threads > 1 and count >= SERIAL_BELOW
+
+    def _allocate(self, count: int, world: World) -> None:
+        """Make the arrays that a step writes."""
         size = observation_size(world.systems)
         self.vectors = np.zeros((count, size), dtype=np.float32)
         self.final_vectors = np.zeros((count, size), dtype=np.float32)
@@ -235,50 +65,51 @@ class Batch:
         self.reward_terms = np.zeros((count, len(REWARD_TERMS)), dtype=np.float32)
         self.rewards = np.zeros(count, dtype=np.float64)
         self.outcomes = np.zeros(count, dtype=np.int8)
-        self.ground = terrain_bank(world.map_seed, world.num_maps).ground
-        self.rovers = Rovers(
+
+    def _state(self, count: int, world: World) -> Rovers:
+        """Make the arrays that a step reads and changes."""
+        self.state = np.zeros((count, STATE), dtype=np.float32)
+        self.counters = np.zeros((count, 6), dtype=np.int64)
+        self.generators = seeded(0, count)
+        self.conditions = np.tile(Conditions().to_array(), (count, 1))
+        self.bodies = np.zeros((count if "bodies" in world.systems else 0, BODIES), dtype=np.float32)
+        return Rovers(
             state=self.state,
             counters=self.counters,
             generators=self.generators,
             conditions=self.conditions,
             soil=np.zeros((count, 2, WEIGHTS + 4), dtype=np.float64),
+            progress=np.zeros((count, PROGRESS), dtype=np.float32),
+            bodies=self.bodies,
         )
-        self.setting = Setting(
-            ground=self.ground,
-            **self._fleet.to_arrays()._asdict(),
-            mission=world.mission.to_array(),
-            ring=ring_points(),
-            limit=world.time_limit,
-            mode=mode,
-            cues=world.cues,
-            pixels=self._pixels,
-        )
-        # Asking Numba for its threads would start them, and set how many OpenMP gives torch as well.
-        most: int = getattr(numba.config, "NUMBA_NUM_THREADS")  # noqa: B009  made at run time
-        self._threads = min(threads or most, most)
-        self._parallel = self._threads > 1 and count >= SERIAL_BELOW
 
     def set_conditions(self, conditions: Conditions | Sequence[Conditions]) -> None:
-        """Put all rovers into the same conditions, or each into its own: the numbers, and the vehicle.
+        """Put all rovers into the same conditions, or each into its own.
+
+        Numbers and vehicle change at once, the mission with the next episode.
 
         Raises:
-            ValueError: a sequence whose length is not that of the batch.
+            ValueError: a sequence whose length is not that of the batch, or a mission that this world can't
+                have; nothing is changed then.
         """
-        if isinstance(conditions, Conditions):
-            self.conditions[:] = conditions.to_array()
-            self.counters[:, VEHICLE] = self._place(conditions.rover)
-            return
-        if len(conditions) != len(self.state):
+        if not isinstance(conditions, Conditions) and len(conditions) != len(self.state):
             raise ValueError(
                 f"conditions has {len(conditions)} entries, "
                 f"expected one, or one for each of {len(self.state)} rovers."
             )
-        self.conditions[:] = np.stack([c.to_array() for c in conditions])
-        self.counters[:, VEHICLE] = [self._place(c.rover) for c in conditions]
+        each = [conditions] if isinstance(conditions, Conditions) else conditions
+        missions = [self._mission_index(c.mission) for c in each]
+        self.counters[:, NEXT_MISSION] = missions
+        self.counters[:, VEHICLE] = [self._place(c.rover) for c in each]
+        self.conditions[:] = np.stack([c.to_array() for c in each])
 
     def vehicle(self, index: int) -> Rover:
         """Which rover that one of the batch is now."""
         return self._fleet.rovers[self.counters[index, VEHICLE]]
+
+    def mission(self, index: int) -> Mission:
+        """The mission of rover `index` in this episode."""
+        return list(self._missions)[self.counters[index, MISSION]]
 
     def _place(self, rover: str | Rover | None) -> int:
         """Index of a vehicle in the kernel's arrays, which grow where it is new."""
@@ -287,6 +118,17 @@ class Batch:
         if len(self._fleet.rovers) > known:
             self.setting = self.setting._replace(**self._fleet.to_arrays()._asdict())
         return place
+
+    def _mission_index(self, mission: Mission | None) -> int:
+        """Row of the missions' table that holds this one; a new one is added."""
+        if mission is None:
+            return 0
+        if mission not in self._missions:
+            self.world.check_mission(mission)
+            self._missions[mission] = len(self._missions)
+            table = np.concatenate([self.setting.missions, mission.to_array()[None]])
+            self.setting = self.setting._replace(missions=table)
+        return self._missions[mission]
 
     @property
     def observations(self) -> NDArray[Any]:
@@ -306,7 +148,7 @@ class Batch:
         """Begin an episode for each rover of the mask (n,); the others' observations stay."""
         self.vectors, self.pictures = self.vectors.copy(), self.pictures.copy()
         self.outcomes = np.where(mask, np.int8(RUNNING), self.outcomes)
-        _start_where(mask, self.rovers, self.setting, self.vectors, self.pictures)
+        start_where(mask, self.rovers, self.setting, self.vectors, self.pictures)
 
     def step(self, actions: NDArray[np.float32]) -> None:
         """Step every rover.
@@ -322,7 +164,7 @@ class Batch:
         """
         if self._parallel:
             numba.set_num_threads(self._threads)
-        kernel = _step_parallel if self._parallel else _step_serial
+        kernel = step_parallel if self._parallel else step_serial
         count = len(self.state)
         results = Results(
             observations=np.empty_like(self.vectors),

@@ -9,6 +9,7 @@ from typing import TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from rover_cl_envs.mission import Mission
 from rover_cl_envs.rovers import Rover, get_rover
 
 WHEELS = ("left front", "left middle", "left rear", "right front", "right middle", "right rear")
@@ -28,6 +29,18 @@ RANGES: dict[str, tuple[float, float]] = {
     "motor_gain": (0.2, 2.0),
     "steering_bias": (-1.0, 1.0),
     "target_b": (0.0, 1.0),
+    "wheel_drag": (0.0, 2.0),
+    "bearing_bias": (-0.5, 0.5),
+    "height_bias": (-0.3, 0.3),
+    "odometry_gain": (0.5, 1.5),
+    "height_noise": (0.0, 0.2),
+    "bearing_noise": (0.0, 0.5),
+    "dark_bearings": (0.0, 8.0),
+    "devil_rate": (0.0, 3.0),
+    "devil_speed": (0.0, 0.2),
+    "martian": (0.0, 1.0),
+    "martian_speed": (0.0, 0.1),
+    "martian_sight": (0.0, 20.0),
 }
 """Valid range of every scalar condition, ends included."""
 
@@ -66,15 +79,41 @@ class Conditions:
     rock_abundance: float = 0.02
     """share of the ground covered by rocks, k of Golombek and Rapp (1997)"""
     motor_gain: float = 1.0
-    """stall torque of the drive motors over that of new ones"""
+    """stall torque of the drive motors over that of new ones: below 1 they have aged"""
     steering_bias: float = 0.0
     """added to every steering command, in units of full steer"""
     target_b: float = 0.0
     """probability that an episode rewards target B instead of A"""
+    wheel_drag: float = 1.0
+    """drag of the torque that a wheel lacks: 1 it is locked and dragged along, 0 it rolls freely"""
+    bearing_bias: float = 0.0
+    """error of both targets' bearings, counter-clockwise [rad]"""
+    height_bias: float = 0.0
+    """error of every height of the terrain ring [m]"""
+    odometry_gain: float = 1.0
+    """ground covered as the odometry reads it, over what was covered; the slip reading follows from it"""
+    height_noise: float = 0.0
+    """standard deviation of each height of the terrain ring, anew at every look [m]"""
+    bearing_noise: float = 0.0
+    """standard deviation of each target's bearing, anew at every look [rad]"""
+    dark_bearings: float = 0.0
+    """blind bearings of the terrain ring, from ahead outwards, that read 0; a fraction counts as none"""
+    devil_rate: float = 0.0
+    """dust devils on the map, expected number in an episode; needs the system "bodies" """
+    devil_speed: float = 0.1
+    """how fast they cross the map [m/s]"""
+    martian: float = 0.0
+    """probability that an episode has a body that must be avoided; needs the system "bodies" """
+    martian_speed: float = 0.02
+    """how fast it walks [m/s]; at 0 it stands in the way"""
+    martian_sight: float = 0.0
+    """it pursues the rover within this distance [m]; at 0 it only walks across the way"""
     wheel_health: tuple[float, ...] = (1.0,) * 6
-    """driving torque of each wheel, 1 healthy, 0 dead and dragged; in the order of `WHEELS`"""
+    """driving torque of each wheel, 1 healthy, 0 dead (`wheel_drag` says how); in the order of `WHEELS`"""
     rover: str | Rover | None = None
     """another vehicle than the world's: a name, or one of your own; None is the world's"""
+    mission: Mission | None = None
+    """what the rover is asked to do from the next episode on; None: the world's mission"""
 
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():
@@ -91,14 +130,14 @@ class Conditions:
             get_rover(self.rover)
 
     def to_array(self) -> NDArray[np.float32]:
-        """The numbers as the kernel reads them, shape (19,), in the order of the fields; not the rover."""
+        """The numbers as the kernel reads them, in the order of the fields; not vehicle and mission."""
         scalars = [getattr(self, name) for name in RANGES]
         return np.array([*scalars, *self.wheel_health], dtype=np.float32)
 
     def mixed_with(self, other: Conditions, weight: float) -> Conditions:
         """The point `weight` of the way from here to `other`; 0 is self, 1 is other.
 
-        A rover can't be blended: from half the way on it is that of `other`.
+        Vehicle and mission can't be blended: from half the way on they are those of `other`.
 
         Args:
             other: the far end.
@@ -116,10 +155,10 @@ class Conditions:
 
         scalars = {name: blend(getattr(self, name), getattr(other, name)) for name in RANGES}
         health = tuple(blend(a, b) for a, b in zip(self.wheel_health, other.wheel_health, strict=True))
-        rover = other.rover if weight >= 0.5 else self.rover
-        return Conditions(wheel_health=health, rover=rover, **scalars)
+        nearer = self if weight < 0.5 else other
+        return Conditions(wheel_health=health, rover=nearer.rover, mission=nearer.mission, **scalars)
 
 
-assert [f.name for f in fields(Conditions)] == [*RANGES, "wheel_health", "rover"], (
+assert [f.name for f in fields(Conditions)] == [*RANGES, "wheel_health", "rover", "mission"], (
     "array layout follows the fields"
 )

@@ -32,7 +32,7 @@ class MarsDriftEnv(MarsRoverEnv):
     Args:
         stream: a name of `streams.STREAMS`, or a `Stream` of your own.
         notify: "none", "boundary" or "task".
-        kwargs: of `MarsRoverEnv`, but `conditions`.
+        kwargs: of `MarsRoverEnv`, but `conditions`; the stream's world is changed by them.
 
     Raises:
         ValueError: an unknown stream or notice, or `conditions` given.
@@ -47,6 +47,7 @@ class MarsDriftEnv(MarsRoverEnv):
         self.notify = notify
         self.stream_step = 0
         self._segment = 0
+        kwargs.setdefault("world", self.stream.world)
         super().__init__(conditions=self.stream.at(0), **kwargs)
 
     def reset(

@@ -65,7 +65,7 @@ PITCH, ROLL, TORQUE_L, TORQUE_R, AHEAD, TURNED, DRIVE, STEER = range(9, 17)
 STUCK, TARGET_AX, TARGET_AY, TARGET_BX, TARGET_BY, REWARDED, TO_GO = range(17, 24)
 STATE = 24
 
-# Columns of a conditions row (n, 19), float32: Conditions.to_array.
+# Columns of a conditions row (n, 31), float32: Conditions.to_array.
 (
     GRAVITY,
     GROUND,
@@ -80,8 +80,20 @@ STATE = 24
     MOTOR,
     BIAS,
     TARGET_B,
+    WHEEL_DRAG,
+    BEARING_BIAS,
+    HEIGHT_BIAS,
+    ODOMETRY,
+    HEIGHT_NOISE,
+    BEARING_NOISE,
+    DARK,
+    DEVIL_RATE,
+    DEVIL_SPEED,
+    MARTIAN,
+    MARTIAN_SPEED,
+    MARTIAN_SIGHT,
     HEALTH,
-) = range(14)
+) = range(26)
 
 WEIGHTS = 9  # first scratch column of a soil row (2, 13), behind the coefficients
 
@@ -172,13 +184,13 @@ def settle(
 def _side_demand(side: int, s: Row, c: Row, rover: Row, soil: Coefficients) -> tuple[float, float]:
     """Traction that one side needs on its own, and the share of its wheels that can give it.
 
-    A dead wheel neither pulls its share nor rolls: it is dragged.
+    A dead wheel neither pulls its share nor rolls: it is dragged, unless it is free to roll.
     """
     grip = (c[HEALTH + 3 * side] + c[HEALTH + 3 * side + 1] + c[HEALTH + 3 * side + 2]) / 3.0
     direction = 1.0 if s[WHEEL_L + side] >= 0.0 else -1.0
     settled = math.exp(soil[side, ALPHA] + soil[side, BETA] * max(s[SLIP_L + side], 0.0))
     dug = max(s[SINK_L + side] / rover[RADIUS] - settled, 0.0)
-    need = direction * s[PITCH] + (1.0 - grip) * DRAG + DIG_RESISTANCE * dug
+    need = direction * s[PITCH] + (1.0 - grip) * DRAG * c[WHEEL_DRAG] + DIG_RESISTANCE * dug
     return need, max(grip, 0.05)
 
 
@@ -256,7 +268,7 @@ def _pull(c: Row, rover: Row, wheels: Row, ahead: float) -> float:
         lever = 1.0 if leads > 0.0 else (0.5 if wheels[w, 0] == 0.0 else TRAILING_PULL)
         toward = 1.0 if wheels[w, 1] > 0.0 else -1.0
         pull += PULL * (1.0 - c[HEALTH + w]) * lever * toward
-    return pull / (rover[TRACK] / PULL_TRACK)
+    return pull / (rover[TRACK] / PULL_TRACK) * c[WHEEL_DRAG]
 
 
 @compiled

@@ -9,10 +9,11 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rover_cl_envs.batch import RESTART, Batch
+from rover_cl_envs.batch import Batch
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS, RUNNING, SUCCESS, TIME_LIMIT
 from rover_cl_envs.portrait import NO_TRAIL, Portraits
+from rover_cl_envs.rows import RESTART
 from rover_cl_envs.scene import Scene, between
 from rover_cl_envs.vector_env import (
     DISCRETE_ACTIONS,
@@ -61,7 +62,8 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
     Terminated: the rewarded target within 1 m (success), the other one within 1 m, embedded (mean slip above
     0.6 over two steps), tilted beyond 45 degrees, or a wheel against a rock higher than it climbs.
     Truncated: after 200 steps. `info["outcome"]` is the code into `mission.OUTCOMES`, `info["success"]`
-    whether the target was reached.
+    whether the target was reached, `info["reward_terms"]` the terms of the step's reward by name.
+    All this is for the mission "navigate"; `Mission` has the others.
 
     Args:
         conditions: what may drift.
@@ -115,9 +117,13 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         self.set_conditions(conditions or Conditions())
 
     def set_conditions(self, conditions: Conditions) -> None:
-        """Change the world at once; a change of `target_b` counts from the next episode."""
-        self.conditions = conditions
+        """Change the world at once; `target_b`, bodies and mission count from the next episode.
+
+        Raises:
+            ValueError: a mission that this world can't have.
+        """
         self._batch.set_conditions(conditions)
+        self.conditions = conditions
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -168,7 +174,7 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
             self._score += float(b.rewards[0])
         if self.render_mode == "human":
             self._show()
-        info = {"outcome": code, "success": code == SUCCESS}
+        info = {"outcome": code, "success": code == SUCCESS, "reward_terms": self.reward_terms()}
         truncated = code == TIME_LIMIT
         return b.observations[0], float(b.rewards[0]), code != RUNNING and not truncated, truncated, info
 

@@ -60,7 +60,15 @@ def reward_bounds(mission: Mission) -> tuple[float, float]:
     tangent that the terrain can give to a rover that still drives, makes it slide less than that once more.
     """
     come = mission.progress * (1 - SKID_LIMIT) * 2
-    ends = (mission.goal, mission.embedded, mission.tipped, mission.rock, mission.wrong_target, 0.0)
+    ends = (
+        mission.goal,
+        mission.embedded,
+        mission.tipped,
+        mission.rock,
+        mission.wrong_target,
+        mission.struck,
+        0.0,
+    )
     costs = mission.time + mission.slip + mission.reverse
     return -come + costs + min(ends), come + max(ends)
 
@@ -101,7 +109,7 @@ def _broken(
 ) -> dict[str, NDArray[np.bool_]]:
     """Of each promise, which rovers (n,) broke it in the last step."""
     b, space = envs._batch, envs.single_observation_space
-    low, high = reward_bounds(b.mission)
+    low, high = reward_bounds(b.world.mission)
     flat = observations.reshape(len(observations), -1)
     bounds = space.low.ravel(), space.high.ravel()  # type: ignore[attr-defined]
     terms = b.reward_terms.sum(axis=1, dtype=np.float64)

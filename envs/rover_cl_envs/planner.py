@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rover_cl_envs import dynamics as d
-from rover_cl_envs.batch import MAP, RESTART, VEHICLE, Batch, Rovers, Setting
+from rover_cl_envs.batch import Batch
 from rover_cl_envs.compiled import Coefficients, Row, compiled
 from rover_cl_envs.dynamics import drive, settle
 from rover_cl_envs.mission import REACH, STUCK_STEPS, distance_to
 from rover_cl_envs.route import Points, Router
+from rover_cl_envs.rows import MAP, MISSION, RESTART, VEHICLE, Rovers, Setting
 
 Rows = NDArray[np.float32]
 LOOKAHEAD = 6  # points of a way from the nearest one to the one aimed at: about 1.5 m
@@ -60,15 +61,19 @@ def _forecast(
             soil[side, k] = rovers.soil[i, side, k]
     ground, c, v = setting.ground[rovers.counters[i, MAP]], rovers.conditions[i], rovers.counters[i, VEHICLE]
     rover, wheels = setting.rovers[v], setting.wheels[v]
+    reach = setting.missions[rovers.counters[i, MISSION], REACH]
     s[d.DRIVE], s[d.STEER] = command, steer
     for _ in range(HELD):
         drive(s, c, rover, wheels, soil)
         tallest = settle(s, c, rover, wheels, ground, setting.soils[v], soil)
-        if distance_to(s, s[d.REWARDED]) < setting.mission[REACH]:
+        if distance_to(s, s[d.REWARDED]) < reach:
             return -1.0
         tilt = s[d.PITCH] * s[d.PITCH] + s[d.ROLL] * s[d.ROLL]
         ended = tallest > rover[d.OBSTACLE] or tilt > rover[d.TIP_GRADE] * rover[d.TIP_GRADE]
-        ended = ended or distance_to(s, 1.0 - s[d.REWARDED]) < setting.mission[REACH]
+        ended = (
+            ended
+            or distance_to(s, 1.0 - s[d.REWARDED]) < setting.missions[rovers.counters[i, MISSION], REACH]
+        )
         if ended or s[d.STUCK] >= STUCK_STEPS:
             return 1.0
     return 0.0
@@ -211,6 +216,6 @@ class Planner:
         if vehicle not in self._routers:
             setting = self._batch.setting
             climbed = float(setting.rovers[vehicle, d.OBSTACLE])
-            reach = self._batch.mission.reach
+            reach = self._batch.world.mission.reach
             self._routers[vehicle] = Router(setting.soils[vehicle], climbed, reach)
         return self._routers[vehicle]

@@ -8,12 +8,14 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from rover_cl_envs import bodies
 from rover_cl_envs import dynamics as d
-from rover_cl_envs.batch import MAP, STEP, Batch
+from rover_cl_envs.batch import Batch
 from rover_cl_envs.conditions import RANGES, Conditions
 from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS
+from rover_cl_envs.rows import MAP, STEP
 from rover_cl_envs.scene import TRAIL, Ground, Scene
-from rover_cl_envs.sensors import FLECKS, RING, ring_points
+from rover_cl_envs.sensors import FLECKS, RING, SIZE, ring_points
 from rover_cl_envs.terrain import (
     ABUNDANCE_STEPS,
     CELL,
@@ -63,7 +65,9 @@ class Portraits:
         b = self._batch
         s, c, rover = b.state[index], b.conditions[index], b.vehicle(index)
         step = int(b.counters[index, STEP])
+        mission = b.mission(index)
         terms = b.reward_terms[index].tolist() if step else [0.0] * len(REWARD_TERMS)
+        reward = zip(REWARD_TERMS, terms, strict=True)
         return Scene(
             ground=self._ground(index),
             pose=(float(s[d.X]), float(s[d.Y]), float(s[d.YAW])),
@@ -72,10 +76,10 @@ class Portraits:
                 (float(s[d.TARGET_BX]), float(s[d.TARGET_BY])),
             ),
             rewarded=int(s[d.REWARDED]),
-            reach=b.mission.reach,
             wheels=rover.wheels,
             rover=rover.name,
             wheel_size=(2 * rover.wheel_radius, rover.wheel_width),
+            reach=mission.reach,
             wheel_health=tuple(float(h) for h in c[d.HEALTH : d.HEALTH + 6]),
             trail=trail,
             slip=(float(s[d.SLIP_L]), float(s[d.SLIP_R])),
@@ -87,9 +91,11 @@ class Portraits:
             step=step,
             outcome=OUTCOMES[b.outcomes[index]],
             title=title,
-            reward=tuple(zip(REWARD_TERMS, terms, strict=True)),
+            reward=tuple((name, term) for name, term in reward if name in mission.reward_terms),
             score=score,
             conditions=_told(c),
+            mission=mission.kind,
+            bodies=_bodies(b.bodies[index]) if len(b.bodies) else (),
         )
 
     def trail_point(self, index: int) -> tuple[float, float, float, float, float]:
@@ -99,7 +105,7 @@ class Portraits:
 
     def _sensed(self, index: int) -> NDArray[np.float32]:
         """The terrain ring (24, 4) as the last observation has it."""
-        values = self._batch.vectors[index, RING:].reshape(-1, 2)
+        values = self._batch.vectors[index, RING:SIZE].reshape(-1, 2)
         return np.column_stack([self._ring, values[:, 0] / 2, values[:, 1]]).astype(np.float32)
 
     def _ground(self, index: int) -> Ground:
@@ -115,8 +121,17 @@ class Portraits:
         return self._grounds[key]
 
 
+def _bodies(row: NDArray[np.float32]) -> tuple[tuple[str, float, float, float], ...]:
+    """The bodies of a row (34,) as a scene has them."""
+    slots = row[: bodies.SLOTS * bodies.SLOT].reshape(bodies.SLOTS, bodies.SLOT).astype(float)
+    names = {bodies.DEVIL: "dust devil", bodies.MONSTER: "martian"}
+    places = slots[:, [bodies.EAST, bodies.NORTH, bodies.RADIUS]].tolist()
+    kinds = slots[:, bodies.KIND].tolist()
+    return tuple((names[kind], *place) for kind, place in zip(kinds, places, strict=True) if kind)
+
+
 def _told(c: NDArray[np.float32]) -> tuple[tuple[str, float, float, bool], ...]:
-    """The scalar conditions of a row (19,) as a scene has them."""
+    """The scalar conditions of a row (31,) as a scene has them."""
     rows = []
     for value, (name, (low, high)) in zip(c.tolist(), RANGES.items(), strict=False):
         rows.append((name, value, (value - low) / (high - low), abs(value - _ORDINARY[name]) > 1e-6))

@@ -90,6 +90,10 @@ class Scene:
     """diameter and width of a wheel [m]"""
     conditions: tuple[tuple[str, float, float, bool], ...] = ()
     """the world: name, value, where that lies in its range, 0 to 1, and whether it is out of the ordinary"""
+    mission: str = "navigate"
+    """kind of the mission"""
+    bodies: tuple[tuple[str, float, float, float], ...] = ()
+    """what moves about: "dust devil" or "martian", x, y, radius [m]; places repeat as the map does"""
 
 
 def between(before: Scene, after: Scene, share: float) -> Scene:

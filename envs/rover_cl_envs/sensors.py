@@ -90,8 +90,10 @@ CUES = (30, 31)  # indices that `cues=False` blanks
 RING_POINTS = BEARINGS * len(RANGES)
 SIZE = RING + 2 * RING_POINTS
 LIMIT = 5.0  # every value is clipped to +-LIMIT
-BLOCKS: dict[str, int] = {}
-"""Numbers that each system beyond driving adds to the observation, in the order of this table."""
+BLOCKS: dict[str, int] = {"mission": 10, "bodies": 12}
+"""Numbers that each system beyond driving adds to the observation, in the order of this table. What is
+in a block is told by objectives.py (mission) and bodies.py (bodies)."""
+MISSION_BLOCK, BODIES_BLOCK = (list(BLOCKS).index(name) for name in ("mission", "bodies"))
 MARS_GRAVITY = 3.72  # [m/s^2]
 FLECKS = 0.15  # share of texture in the albedo
 
@@ -130,7 +132,7 @@ def _clip(value: float) -> float:
 
 @compiled
 def observe(s: Row, c: Row, rover: Row, ring: Row, ground: Layers, cues: bool, out: Row) -> None:
-    """Write the observation (80,) of the rover in state `s` (24,) under conditions `c` (19,)."""
+    """Write the observation (80,) of the rover in state `s` (24,) under conditions `c` (31,)."""
     cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
     for t in range(2):
         dx, dy = s[TARGET_AX + 2 * t] - s[X], s[TARGET_AX + 2 * t + 1] - s[Y]

@@ -49,7 +49,8 @@ class Stream:
     """A nonstationary task stream.
 
     Raises:
-        ValueError: no segment, a segment of a task that isn't there, or two tasks of one name.
+        ValueError: no segment, a segment of a task that isn't there, two tasks of one name, or a mission that
+            the world can't have.
     """
 
     name: str
@@ -81,6 +82,10 @@ class Stream:
             )
         if len({t.name for t in self.tasks}) < len(self.tasks):
             raise ValueError(f"two tasks of stream {self.name!r} have the same name.")
+        drifts = [point for s in self.segments for point in (s.drift.start, s.drift.end)]
+        for conditions in [*(t.conditions for t in self.tasks), *drifts]:
+            if conditions.mission is not None:
+                self.world.check_mission(conditions.mission)
 
     @property
     def total_steps(self) -> int:
@@ -267,6 +272,48 @@ def mars3() -> Stream:
         conflicts=((0, 1), (1, 0), (0, 2), (2, 0)),
         steps=(8 * ROLLOUT, 16 * ROLLOUT, 6 * ROLLOUT),
     )
+
+
+def steer_bias(reach: float = 0.3, turns: int = 2) -> Stream:
+    """The steering drifts smoothly from one side to the other and back, `turns` times in a segment.
+
+    Args:
+        reach: largest bias to either side, in units of full steer.
+        turns: periods of the sinusoid in a segment, at least 1.
+    """
+    right, left = (
+        Task(name=name, conditions=Conditions(steering_bias=bias))
+        for name, bias in (("bias-right", -reach), ("bias-left", reach))
+    )
+    period = LONG // turns
+
+    def swinging(task: int, start: Task, end: Task) -> Segment:
+        drift = Drift(kind="sinusoidal", start=start.conditions, end=end.conditions, period=period)
+        return Segment(task=task, drift=drift, steps=period * turns)
+
+    return Stream(
+        name="steer-bias",
+        description="a steering bias that swings smoothly from right to left and back",
+        tasks=(right, left),
+        segments=(swinging(0, right, left), swinging(1, left, right)),
+    )
+
+
+def event(speed: float = 0.02, sight: float = 4.0) -> Stream:
+    """Nobody told the agent: after training without it, a body that must be avoided stands in the way.
+
+    The examinations of the first segment show what an agent does that has never met it.
+
+    Args:
+        speed: how fast it walks [m/s].
+        sight: it pursues the rover within this distance [m].
+    """
+    martian = Conditions(martian=1.0, martian_speed=speed, martian_sight=sight)
+    tasks = (NOMINAL, Task(name="martian", conditions=martian))
+    stream = abrupt(
+        "event", "alone on the map, then with a body in the way that must be avoided", tasks, (0, 1)
+    )
+    return replace(stream, world=World(systems=("bodies",)))
 
 
 STREAMS: dict[str, Callable[[], Stream]] = {

@@ -11,8 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from rover_cl_envs import batch as kernel
-from rover_cl_envs.batch import RESTART, Batch
+from rover_cl_envs.batch import Batch
 from rover_cl_envs.camera import CHANNELS, PIXELS
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
@@ -20,6 +19,7 @@ from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.mission import RUNNING, SUCCESS, TIME_LIMIT
 from rover_cl_envs.portrait import NO_TRAIL, Portraits
 from rover_cl_envs.randomness import seeded
+from rover_cl_envs.rows import NEXT_STEP, RESTART, SAME_STEP, STAY
 from rover_cl_envs.scene import Scene
 from rover_cl_envs.sensors import LIMIT, observation_size
 from rover_cl_envs.world import World
@@ -35,9 +35,9 @@ ACTION_TYPES = ("continuous", "discrete")
 DISCRETE_ACTIONS = np.array([(d, s) for d in (1, 0, -1) for s in (1, 0, -1)], dtype=np.float32)
 """Drive and steer (9, 2) of the discrete actions: forward, in place, backward x left, straight, right."""
 _MODES = {
-    AutoresetMode.NEXT_STEP: kernel.NEXT_STEP,
-    AutoresetMode.SAME_STEP: kernel.SAME_STEP,
-    AutoresetMode.DISABLED: kernel.STAY,
+    AutoresetMode.NEXT_STEP: NEXT_STEP,
+    AutoresetMode.SAME_STEP: SAME_STEP,
+    AutoresetMode.DISABLED: STAY,
 }
 
 
@@ -81,9 +81,9 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
     Rover i of a batch seeded s drives exactly as a lone rover seeded s + i, to the last bit, for any
     number of threads. What a step means is told by `MarsRoverEnv`.
 
-    Infos: `outcome` (n,) int8, code into `mission.OUTCOMES`, and `success` (n,) bool, of the step just
-    taken, in every autoreset mode; where episodes end under SAME_STEP also `final_obs`, `final_info` and
-    their masks, as Gymnasium defines them.
+    Infos: `outcome` (n,) int8, code into `mission.OUTCOMES`, `success` (n,) bool, and `reward_terms` (n, 9),
+    columns in `mission.REWARD_TERMS`, of the step just taken, in every autoreset mode; where
+    episodes end under SAME_STEP also `final_obs`, `final_info` and their masks, as Gymnasium defines them.
 
     Args:
         num_envs: number of rovers, at least 1.
@@ -144,10 +144,11 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
     def set_conditions(self, conditions: Conditions | Sequence[Conditions]) -> None:
         """Change the world at once, for all rovers or one by one; ends a drift that was followed.
 
-        A rover that becomes another vehicle stays where it stands.
+        A rover that becomes another vehicle stays where it stands. Which target is rewarded, which bodies
+        there are and the mission count from the next episode.
 
         Raises:
-            ValueError: a sequence whose length is not `num_envs`.
+            ValueError: a sequence whose length is not `num_envs`, or a mission that this world can't have.
         """
         self._batch.set_conditions(conditions)
         self._drift = None
@@ -292,6 +293,8 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             "_outcome": everyone,
             "success": outcomes == SUCCESS,
             "_success": everyone,
+            "reward_terms": self._batch.reward_terms.copy(),
+            "_reward_terms": everyone,
         }
 
     def _add_final(self, infos: dict[str, Any], done: NDArray[np.bool_]) -> None:

@@ -26,7 +26,7 @@ class World:
     rover: str | Rover = "mer"
     """the rover where the conditions name no other: a name, or one of your own"""
     mission: Mission = field(default_factory=Mission)
-    """targets, rewards and reach"""
+    """what rovers are asked to do whose conditions name no mission of their own"""
     systems: tuple[str, ...] = ()
     """what is simulated besides driving, of `sensors.BLOCKS`; each adds its block to the observation"""
     map_seed: int = 0
@@ -48,9 +48,33 @@ class World:
                 raise unknown_name("system", name, BLOCKS)
         if self.observation not in OBSERVATIONS:
             raise unknown_name("observation", self.observation, OBSERVATIONS)
+        self.check_mission(self.mission)
         for name, low in (("map_seed", 0), ("num_maps", 1), ("time_limit", 1)):
             if getattr(self, name) < low:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected an integer >= {low}.")
+
+    def check_mission(self, mission: Mission) -> None:
+        """Refuse a mission that rovers of this world can't have.
+
+        Raises:
+            ValueError: it is not the world's own and nothing would tell the rover so, it needs a system that
+                is off, or more steps than an episode has.
+        """
+        if mission != self.mission and "mission" not in self.systems:
+            raise ValueError(
+                f"Conditions.mission is of kind {mission.kind!r} and not the world's own: the rover could "
+                "not tell which one it has. Add 'mission' to World.systems, or leave it None."
+            )
+        if mission.kind == "survive" and "power" not in self.systems:
+            raise ValueError(
+                "Mission.kind is 'survive', which needs a battery: add 'power' to World.systems, "
+                f"which are {', '.join(self.systems) or 'none'}."
+            )
+        if mission.kind == "survive" and mission.duration > self.time_limit:
+            raise ValueError(
+                f"Mission.duration is {mission.duration}, expected at most the time limit of "
+                f"{self.time_limit} steps."
+            )
 
     def with_fields(self, changes: Mapping[str, Any]) -> World:
         """The same world with some fields changed.

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import FrozenInstanceError, fields, replace
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rover_cl_envs import dynamics
 from rover_cl_envs.conditions import RANGES, WHEELS, Conditions
+from rover_cl_envs.mission import Mission
 
 
 @st.composite
@@ -69,13 +70,11 @@ def test_array_is_laid_out_as_the_kernel_reads_it() -> None:
 @given(one=worlds(), other=worlds(), weight=st.floats(0, 1))
 def test_mixing_stays_in_range_and_between(one: Conditions, other: Conditions, weight: float) -> None:
     mixed = one.mixed_with(other, weight)  # would raise out of range
-    for field in fields(Conditions):
-        if field.name == "rover":
-            continue
+    for name in (*RANGES, "wheel_health"):
         for a, b, m in zip(
-            np.atleast_1d(getattr(one, field.name)),
-            np.atleast_1d(getattr(other, field.name)),
-            np.atleast_1d(getattr(mixed, field.name)),
+            np.atleast_1d(getattr(one, name)),
+            np.atleast_1d(getattr(other, name)),
+            np.atleast_1d(getattr(mixed, name)),
             strict=True,
         ):
             assert min(a, b) - 1e-9 <= m <= max(a, b) + 1e-9
@@ -103,6 +102,11 @@ def test_half_way_there_the_rover_is_swapped() -> None:
 def test_unknown_rover_is_named() -> None:
     with pytest.raises(ValueError, match=r"unknown rover 'mls'.*Did you mean 'msl'"):
         Conditions(rover="mls")
+
+
+def test_a_mission_changes_half_way() -> None:
+    far = Conditions(mission=Mission(kind="image"))
+    assert [Conditions().mixed_with(far, w).mission for w in (0.49, 0.5)] == [None, far.mission]
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1.1, math.nan])

@@ -109,7 +109,7 @@ def test_notices_tell_as_much_as_was_asked_for() -> None:
     }.items():
         env = env_of(two_worlds(), notify=notify)
         assert set(env.reset(seed=0)[1]) == keys
-        assert set(env.step(STAND)[4]) == keys
+        assert set(env.step(STAND)[4]) == keys | {"reward_terms"}
 
 
 def test_boundary_is_told_once_at_each_segment() -> None:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from rover_cl_envs import dynamics as d
-from rover_cl_envs.batch import VEHICLE, Batch
+from rover_cl_envs.batch import Batch
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.fleet import Fleet
 from rover_cl_envs.rovers import M2020, MER, MSL, ROVERS, SOJOURNER
+from rover_cl_envs.rows import VEHICLE
 from rover_cl_envs.vector_env import MarsRoverVectorEnv
 from rover_cl_envs.world import World
 

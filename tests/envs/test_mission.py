@@ -11,7 +11,7 @@ from rover_cl_envs import mission as module
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.dynamics import STEP_LENGTH
 from rover_cl_envs.env import MarsRoverEnv
-from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS, Mission, clearance
+from rover_cl_envs.mission import KINDS, OUTCOMES, REWARD_TERMS, Mission, clearance
 from rover_cl_envs.rovers import MER, ROVERS, Rover
 
 EASY: dict[str, Any] = {"relief": 0.0, "patch_cover": 0.0, "outcrop_cover": 0.0, "rock_abundance": 0.0}
@@ -59,7 +59,7 @@ def test_terms_add_up_to_the_reward(action_type: str) -> None:
         seen |= {name for name, value in terms.items() if value}
         if terminated or truncated:
             env.reset()
-    assert seen == set(REWARD_TERMS)
+    assert seen == set(Mission().reward_terms)
 
 
 def test_terms_of_a_step_by_hand() -> None:
@@ -232,12 +232,20 @@ def test_every_outcome_has_its_code() -> None:
 
 
 def test_array_is_laid_out_as_the_kernel_reads_it() -> None:
-    other = {"embedded": "EMBED", "tipped": "TIP", "rock": "HIT", "wrong_target": "WRONG"}
+    other = {
+        "embedded": "EMBED",
+        "tipped": "TIP",
+        "rock": "HIT",
+        "wrong_target": "WRONG",
+        "struck": "STRIKE",
+        "spent": "EMPTY",
+    }
     values = Mission().to_array()
     assert len(values) == len(fields(Mission))
     for column, field in enumerate(fields(Mission)):
         assert getattr(module, other.get(field.name, field.name.upper())) == column
-        assert values[column] == pytest.approx(getattr(Mission(), field.name))
+        value = getattr(Mission(), field.name)
+        assert values[column] == pytest.approx(KINDS.index(value) if field.name == "kind" else float(value))
 
 
 @pytest.mark.parametrize(
@@ -250,9 +258,12 @@ def test_array_is_laid_out_as_the_kernel_reads_it() -> None:
         ({"reach": 0.0}, "0 < reach < near <= far"),
         ({"apart": 1.0}, "Mission.apart is 1.0, expected a number from 2 to 12"),
         ({"apart": 13.0}, "Mission.apart is 13.0"),
+        ({"kind": "imgae"}, "unknown mission 'imgae'. *Did you mean 'image'"),
+        ({"hold": 0}, "Mission.hold is 0, expected a number from 1 to 1000"),
+        ({"standoff_near": 5.0}, "expected standoff_near < standoff_far"),
     ],
     ids=str,
 )
-def test_wrong_missions_are_named(changes: dict[str, float], named: str) -> None:
+def test_wrong_missions_are_named(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         replace(Mission(), **changes)

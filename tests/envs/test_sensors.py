@@ -13,7 +13,7 @@ from rover_cl_envs.conditions import RANGES, Conditions
 from rover_cl_envs.dynamics import STUCK_SLIP
 from rover_cl_envs.rovers import MER
 from rover_cl_envs.scene import Scene
-from rover_cl_envs.sensors import BEARINGS, CUES, LIMIT, MARS_GRAVITY, RING, SIZE, ring_points
+from rover_cl_envs.sensors import BEARINGS, BLOCKS, CUES, LIMIT, MARS_GRAVITY, RING, SIZE, ring_points
 from rover_cl_envs.sensors import RANGES as DISTANCES
 from rover_cl_envs.vector_env import MarsRoverVectorEnv, observation_space
 
@@ -37,9 +37,18 @@ TRACES: dict[str, tuple[dict[str, Any], range]] = {
     "rock_abundance": ({"rock_abundance": 0.1}, HEIGHTS),
     "motor_gain": ({"motor_gain": 0.5}, range(14, 15)),
     "steering_bias": ({"steering_bias": 0.3}, range(15, 16)),
+    "wheel_drag": ({"wheel_drag": 0.0}, range(8, 10)),
+    "bearing_bias": ({"bearing_bias": 0.1}, range(1, 3)),
+    "bearing_noise": ({"bearing_noise": 0.1}, range(5, 7)),
+    "height_bias": ({"height_bias": 0.1}, HEIGHTS),
+    "height_noise": ({"height_noise": 0.1}, HEIGHTS),
+    "odometry_gain": ({"odometry_gain": 0.8}, range(14, 15)),
+    "dark_bearings": ({"dark_bearings": 3.0}, ALBEDO),
     "wheel_health": ({"wheel_health": (1.0, 1.0, 1.0, 0.0, 1.0, 1.0)}, range(24, 25)),
     "rover": ({"rover": "msl"}, range(14, 15)),
 }
+# Which target is rewarded shows in a cue; bodies show in a block of their own.
+ELSEWHERE = {"target_b", "devil_rate", "devil_speed", "martian", "martian_speed", "martian_sight"}
 
 
 @pytest.fixture(scope="module")
@@ -144,10 +153,12 @@ def test_ring_shows_heights_and_albedo(
 @pytest.mark.parametrize("name", TRACES)
 def test_every_drift_leaves_a_trace(name: str) -> None:
     changes, trace = TRACES[name]
-    base, moved = (MarsRoverVectorEnv(ROVERS, num_maps=2) for _ in range(2))
+    # Wheels drag only where one is ill.
+    ill: dict[str, Any] = {"wheel_health": (1.0, 1.0, 1.0, 0.5, 1.0, 1.0)} if name == "wheel_drag" else {}
+    base, moved = (MarsRoverVectorEnv(ROVERS, num_maps=2, conditions=Conditions(**ill)) for _ in range(2))
     base.reset(seed=0)
     moved.reset(seed=0)
-    moved.set_conditions(Conditions(**changes))
+    moved.set_conditions(Conditions(**ill | changes))
     # A rover meets a soft patch after some steps; the rest shows at once, or when it stands anew.
     steps = 40 if name == "patch_fluffiness" else 2
     for _ in range(steps):
@@ -159,7 +170,7 @@ def test_every_drift_leaves_a_trace(name: str) -> None:
 
 
 def test_no_drift_is_forgotten() -> None:
-    assert set(TRACES) == {*RANGES, "wheel_health", "rover"} - {"target_b"}
+    assert set(TRACES) == {*RANGES, "wheel_health", "rover"} - ELSEWHERE
 
 
 def test_order_and_site_are_shown_as_cues() -> None:
@@ -186,7 +197,8 @@ def test_bright_ground_is_soft_where_the_cue_says_so() -> None:
         )
 
 
-FUZZED = MarsRoverVectorEnv(4, num_maps=2, time_limit=6)
+SYSTEMS = tuple(BLOCKS)
+FUZZED = MarsRoverVectorEnv(4, num_maps=2, time_limit=6, systems=SYSTEMS)
 
 
 @given(
@@ -205,7 +217,7 @@ def test_observations_keep_to_their_space_in_any_world(
     seed: int,
 ) -> None:
     FUZZED.set_conditions(Conditions(wheel_health=health, rover=rover, **scalars))
-    space = observation_space()
+    space = observation_space(SYSTEMS)
     told = [FUZZED.reset(seed=seed)[0]]
     for action in actions:
         observations, rewards, *_ = FUZZED.step(np.tile(np.array(action, dtype=np.float32), (4, 1)))

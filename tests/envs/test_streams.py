@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from rover_cl_envs.conditions import WHEELS, Conditions
 from rover_cl_envs.drift import Drift
-from rover_cl_envs.streams import STREAMS, Segment, Stream, Task, abrupt, get_stream, worn
+from rover_cl_envs.streams import STREAMS, Segment, Stream, Task, abrupt, get_stream, steer_bias, worn
 from rover_cl_envs.vector_env import MarsRoverVectorEnv
 
 A, B, C = (
@@ -142,3 +143,14 @@ def test_what_stops_mer_does_not_stop_curiosity() -> None:
                 observations = envs.reset(options={"reset_mask": ended | late})[0]
         share[task.name] = reached.mean()
     assert share["mer"] < 0.6 and share["msl"] > 0.9
+
+
+def test_the_steering_swings_smoothly_and_ends_where_its_task_is() -> None:
+    stream = steer_bias(reach=0.3, turns=2)
+    first, second = stream.segments
+    for segment, sign in ((first, -1), (second, 1)):
+        assert segment.drift.at(segment.steps) == stream.tasks[segment.task].conditions
+        assert segment.drift.at(segment.steps // 4).steering_bias == pytest.approx(-0.3 * sign)
+        bias = [segment.drift.at(step).steering_bias for step in range(0, segment.steps, 1000)]
+        assert max(abs(b - a) for a, b in itertools.pairwise(bias)) < 0.01
+        assert min(bias) >= -0.3 and max(bias) <= 0.3

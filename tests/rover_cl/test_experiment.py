@@ -1,5 +1,6 @@
 """Micro runs: what is learned does not matter here, only that every number is where it belongs."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from rover_cl.configuration import RunConfig, read_config
 from rover_cl.experiment import Progress, derived_seed, run
 from rover_cl.records import Finished, RunFolder, open_run
+from rover_cl_envs import Conditions, Drift, Mission, Segment, Stream, Task
+from rover_cl_envs.world import World
 
 
 def micro(**values: Any) -> RunConfig:
@@ -222,6 +225,16 @@ def test_a_configuration_is_read_back_from_its_description() -> None:
     assert read_config(config.describe()) == config
     with pytest.raises(ValueError, match=r"config\.json"):
         read_config({"config": {"stream": "lookalike", "seed": "five"}})
+
+
+def test_missions_of_a_stream_are_read_back() -> None:
+    missions = (None, Mission(kind="image", hold=7), Mission(kind="traverse", energy_budget=900.0))
+    tasks = tuple(Task(name=str(i), conditions=Conditions(mission=m)) for i, m in enumerate(missions))
+    segments = tuple(Segment(task=i, drift=Drift.none(t.conditions)) for i, t in enumerate(tasks))
+    world = World(systems=("mission",))
+    stream = Stream(name="lookalike", description="", tasks=tasks, segments=segments, world=world)
+    description = micro().describe() | {"stream": json.loads(json.dumps(dataclasses.asdict(stream)))}
+    assert read_config(description).recorded == stream
 
 
 def test_a_description_holds_what_defaults_come_to() -> None:

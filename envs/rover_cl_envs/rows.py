@@ -1,0 +1,91 @@
+"""The arrays of a batch as the kernels see them: a row for each rover, and what all have in common.
+
+A rover's state is one row, not one column: a rover reads two dozen of its own numbers in a step, which
+then lie in two cache lines. Every row has its own random generator and scratch, so rows may be stepped in
+any order by any number of threads with the same result to the last bit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rover_cl_envs.compiled import Coefficients, Layers, Row
+
+Rows = NDArray[np.float32]
+"""Numbers of all rovers, a row each."""
+Pictures = NDArray[np.uint8]
+"""Pictures of all rovers (n, 3, 64, 64), or none (0, 3, 64, 64) where the observation is the vector."""
+
+MAP, STEP, RESTART, VEHICLE, MISSION, NEXT_MISSION = range(6)
+"""Columns of a counters row (6,): map in the bank, steps in the episode, 1 where a restart is due, which of
+the fleet the rover is, the mission of this episode and of the next."""
+STAY, NEXT_STEP, SAME_STEP = range(3)
+"""What the kernel does with an episode that has ended."""
+
+
+class Rovers(NamedTuple):
+    """What changes: a row for each rover."""
+
+    state: Rows
+    """(n, 24), columns in dynamics.py"""
+    counters: NDArray[np.int64]
+    """(n, 6), columns above"""
+    generators: NDArray[np.uint64]
+    """(n, 2), columns in randomness.py"""
+    conditions: Rows
+    """(n, k), columns in dynamics.py"""
+    soil: Coefficients
+    """(n, 2, 13) soil under each side, and scratch"""
+    progress: Rows
+    """(n, 4) how far the mission has got, columns in objectives.py"""
+    bodies: Rows
+    """(n, 34), columns in bodies.py; no rows where that system is off"""
+
+
+class Setting(NamedTuple):
+    """What stays."""
+
+    ground: Layers
+    """(M, 256, 256, 4) the maps"""
+    rovers: Row
+    """(R, 9) the fleet, columns in dynamics.py"""
+    wheels: Row
+    """(R, 6, 2) wheel positions [m]"""
+    soils: Coefficients
+    """(R, 4, 9) the anchor soils"""
+    missions: Rows
+    """(m, 29) the missions that rovers may have, columns in mission.py"""
+    ring: Row
+    """(24, 2) points of the terrain ring [m]"""
+    limit: int
+    """steps of an episode"""
+    mode: int
+    """what is done with an episode that has ended"""
+    cues: bool
+    """whether the cues are shown"""
+    pixels: bool
+    """whether pictures are taken"""
+    blocks: NDArray[np.int64]
+    """(b,) first index of each block of `sensors.BLOCKS` in the observation; -1 where the system is off"""
+
+
+class Results(NamedTuple):
+    """What a step writes: a row for each rover."""
+
+    observations: Rows
+    """(n, size)"""
+    final: Rows
+    """(n, size) the last observation of episodes that ended under SAME_STEP"""
+    terms: Rows
+    """(n, 9) terms of the reward"""
+    rewards: NDArray[np.float64]
+    """(n,)"""
+    outcomes: NDArray[np.int8]
+    """(n,)"""
+    pictures: Pictures
+    """of the observations"""
+    final_pictures: Pictures
+    """of the last observations under SAME_STEP"""

@@ -1,0 +1,195 @@
+"""The loop over rovers: each is driven, judged, begun anew where its episode has ended, and looks around."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from rover_cl_envs.bodies import BLIND, appear, roam, watch
+from rover_cl_envs.camera import photograph
+from rover_cl_envs.compiled import Row, compiled, compiled_parallel
+from rover_cl_envs.dynamics import DRIVE, STEER, drive, rest, settle
+from rover_cl_envs.instruments import distort, err
+from rover_cl_envs.mission import (
+    BY_END,
+    KIND,
+    NAVIGATE,
+    RUNNING,
+    STRIKE,
+    STRUCK,
+    TIME_LIMIT,
+    begin,
+    judge,
+)
+from rover_cl_envs.objectives import assess, prepare, tell
+from rover_cl_envs.randomness import uniform
+from rover_cl_envs.rows import (
+    MAP,
+    MISSION,
+    NEXT_MISSION,
+    NEXT_STEP,
+    RESTART,
+    SAME_STEP,
+    STEP,
+    VEHICLE,
+    Pictures,
+    Results,
+    Rovers,
+    Rows,
+    Setting,
+)
+from rover_cl_envs.sensors import BLOCKS, BODIES_BLOCK, MISSION_BLOCK, RING, SIZE, observe
+
+MISSION_SIZE, BODIES_SIZE = BLOCKS["mission"], BLOCKS["bodies"]
+BLOCK = 32  # rovers stepped together
+
+
+@compiled
+def _start(i: int, rovers: Rovers, setting: Setting) -> None:
+    """Begin an episode for rover i: a map, a place, two targets, at rest."""
+    s, c, counters = rovers.state[i], rovers.conditions[i], rovers.counters[i]
+    generator, maps, v = rovers.generators[i], setting.ground, counters[VEHICLE]
+    m = min(int(uniform(generator) * len(maps)), len(maps) - 1)
+    counters[MAP], counters[STEP], counters[RESTART] = m, 0, 0
+    counters[MISSION] = counters[NEXT_MISSION]
+    rover, mission = setting.rovers[v], setting.missions[counters[MISSION]]
+    begin(s, c, mission, rover, maps[m], generator)
+    if mission[KIND] != NAVIGATE:
+        prepare(s, c, rovers.progress[i], mission, rover, maps[m], generator)
+    if setting.blocks[BODIES_BLOCK] >= 0:
+        appear(s, c, rovers.bodies[i], generator)
+    rest(s, c, rover, setting.wheels[v], maps[m], setting.soils[v], rovers.soil[i])
+
+
+@compiled
+def _look(i: int, rovers: Rovers, setting: Setting, out: Row) -> None:
+    """Write rover i's observation into `out` (size,)."""
+    s, c, counters = rovers.state[i], rovers.conditions[i], rovers.counters[i]
+    rover, ground = setting.rovers[counters[VEHICLE]], setting.ground[counters[MAP]]
+    observe(s, c, rover, setting.ring, ground, setting.cues, out)
+    if err(c):
+        distort(s, c, rovers.generators[i], out)
+    at = setting.blocks[MISSION_BLOCK]
+    if at >= 0:
+        mission = setting.missions[counters[MISSION]]
+        tell(s, rovers.progress[i], mission, counters[STEP], out[at : at + MISSION_SIZE])
+    at = setting.blocks[BODIES_BLOCK]
+    if at >= 0:
+        watch(s, c, rovers.bodies[i], out[at : at + BODIES_SIZE])
+        if rovers.bodies[i, BLIND] == 1.0:
+            out[RING:SIZE] = 0.0
+
+
+@compiled
+def _picture(i: int, rovers: Rovers, setting: Setting, vectors: Rows, out: Pictures) -> None:
+    """Take rover i's picture, where pictures are taken; its row of `vectors` is what it was just told."""
+    if setting.pixels:
+        ground = setting.ground[rovers.counters[i, MAP]]
+        photograph(rovers.state[i], rovers.conditions[i], vectors[i], ground, setting.cues, out[i])
+
+
+@compiled
+def _judge(i: int, rover: Row, tallest: float, rovers: Rovers, setting: Setting, terms: Row) -> int:
+    """Fill rover i's terms of the reward, zero before, and say how its episode stands."""
+    s, c, counters = rovers.state[i], rovers.conditions[i], rovers.counters[i]
+    mission = setting.missions[counters[MISSION]]
+    if mission[KIND] == NAVIGATE:
+        code = judge(s, mission, rover, tallest, terms)
+    else:
+        progress, generator = rovers.progress[i], rovers.generators[i]
+        ground, step = setting.ground[counters[MAP]], counters[STEP]
+        code = assess(s, c, progress, 0.0, mission, rover, tallest, step, ground, generator, terms)
+    if setting.blocks[BODIES_BLOCK] >= 0 and roam(s, c, rover, rovers.bodies[i]) and code == RUNNING:
+        code, terms[BY_END] = STRUCK, mission[STRIKE]
+    return code
+
+
+@compiled
+def _move(i: int, actions: Rows, rovers: Rovers, setting: Setting, results: Results) -> None:
+    """Drive rover i for one control step: reward terms, reward, and how its episode stands."""
+    s, c, counters, terms = rovers.state[i], rovers.conditions[i], rovers.counters[i], results.terms[i]
+    v, ground = counters[VEHICLE], setting.ground[counters[MAP]]
+    rover, wheels, soils = setting.rovers[v], setting.wheels[v], setting.soils[v]
+    s[DRIVE] = min(max(actions[i, 0], -1.0), 1.0)
+    s[STEER] = min(max(actions[i, 1], -1.0), 1.0)
+    drive(s, c, rover, wheels, rovers.soil[i])
+    tallest = settle(s, c, rover, wheels, ground, soils, rovers.soil[i])
+    counters[STEP] += 1
+    for k in range(terms.shape[0]):
+        terms[k] = 0.0
+    code = _judge(i, rover, tallest, rovers, setting, terms)
+    reward = 0.0
+    for k in range(terms.shape[0]):
+        reward += terms[k]
+    results.rewards[i] = reward
+    late = code == RUNNING and counters[STEP] >= setting.limit
+    results.outcomes[i] = TIME_LIMIT if late else code
+
+
+@compiled
+def _step_some(
+    first: int, last: int, actions: Rows, rovers: Rovers, setting: Setting, results: Results
+) -> None:
+    """One control step of rovers `first` to `last` - 1, with what the mode says of ended episodes."""
+    restart = rovers.counters[:, RESTART]
+    for i in range(first, last):
+        if setting.mode == NEXT_STEP and restart[i] == 1:
+            _start(i, rovers, setting)
+            results.terms[i, :] = 0.0
+            results.rewards[i] = 0.0
+            results.outcomes[i] = RUNNING
+            continue
+        _move(i, actions, rovers, setting, results)
+        if results.outcomes[i] != RUNNING:
+            restart[i] = 1
+            if setting.mode == SAME_STEP:
+                _look(i, rovers, setting, results.final[i])
+                _picture(i, rovers, setting, results.final, results.final_pictures)
+                _start(i, rovers, setting)
+    # In a loop of its own: small loops run ahead into the next rover while this one waits for its map.
+    for i in range(first, last):
+        _look(i, rovers, setting, results.observations[i])
+        _picture(i, rovers, setting, results.observations, results.pictures)
+
+
+@compiled
+def _sound(actions: Rows) -> bool:
+    """Whether every action is a number."""
+    for i in range(len(actions)):
+        if actions[i, 0] != actions[i, 0] or actions[i, 1] != actions[i, 1]:
+            return False
+    return True
+
+
+@compiled
+def step_serial(actions: Rows, rovers: Rovers, setting: Setting, results: Results) -> bool:
+    """Step every rover on this thread; returns False, with nothing changed, if an action is not a number."""
+    if not _sound(actions):
+        return False
+    for k in range(0, len(actions), BLOCK):
+        _step_some(k, min(k + BLOCK, len(actions)), actions, rovers, setting, results)
+    return True
+
+
+@compiled_parallel
+def step_parallel(actions: Rows, rovers: Rovers, setting: Setting, results: Results) -> bool:
+    """`step_serial` with the blocks shared out among numba's threads."""
+    if not _sound(actions):
+        return False
+    for b in prange((len(actions) + BLOCK - 1) // BLOCK):
+        k = b * BLOCK
+        _step_some(k, min(k + BLOCK, len(actions)), actions, rovers, setting, results)
+    return True
+
+
+@compiled
+def start_where(
+    mask: NDArray[np.bool_], rovers: Rovers, setting: Setting, observations: Rows, pictures: Pictures
+) -> None:
+    """Begin episodes for the rovers of the mask (n,) and write their observations."""
+    for i in range(len(mask)):
+        if mask[i]:
+            _start(i, rovers, setting)
+            _look(i, rovers, setting, observations[i])
+            _picture(i, rovers, setting, observations, pictures)
