@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from rover_cl_envs.compiled import Coefficients, Layers, Row, compiled, compiled_parallel
 from rover_cl_envs.conditions import Conditions
-from rover_cl_envs.dynamics import DRIVE, STATE, STEER, WEIGHTS, drive, rest, settle
-from rover_cl_envs.mission import REWARD_TERMS, RUNNING, TIME_LIMIT, begin, judge
+from rover_cl_envs.dynamics import DRIVE, MOTOR, STATE, STEER, WEIGHTS, drive, rest, settle
+from rover_cl_envs.mission import DRAINED, POWER, REWARD_TERMS, RUNNING, TIME_LIMIT, begin, judge
+from rover_cl_envs.power import POWER_STATE, observe_power, pass_time, stall_share, wake
+from rover_cl_envs.power_plant import plant_of
 from rover_cl_envs.randomness import seeded, uniform
 from rover_cl_envs.rovers import get_rover
-from rover_cl_envs.sensors import observation_size, observe, ring_points
+from rover_cl_envs.sensors import BLOCKS, block_starts, observation_size, observe, ring_points
+from rover_cl_envs.sun import NET_FLUX
 from rover_cl_envs.terrain import terrain_bank
 from rover_cl_envs.world import World
 
@@ -38,9 +41,11 @@ class Rovers(NamedTuple):
     generators: NDArray[np.uint64]
     """(n, 2), columns in randomness.py"""
     conditions: Rows
-    """(n, 19), columns in dynamics.py"""
+    """(n, 30), columns in dynamics.py"""
     soil: Coefficients
     """(n, 2, 13) soil under each side, and scratch"""
+    power: Rows
+    """(n, 23), columns in power.py; no rows where that system is off"""
 
 
 class Setting(NamedTuple):
@@ -55,7 +60,7 @@ class Setting(NamedTuple):
     soils: Coefficients
     """(4, 9) the anchor soils"""
     mission: Row
-    """(14,), columns in mission.py"""
+    """(15,), columns in mission.py"""
     ring: Row
     """(24, 2) points of the terrain ring [m]"""
     limit: int
@@ -64,6 +69,12 @@ class Setting(NamedTuple):
     """what is done with an episode that has ended"""
     cues: bool
     """whether the cues are shown"""
+    blocks: NDArray[np.int64]
+    """index at which each system's block begins, in the order of `sensors.BLOCKS`; -1 where it is off"""
+    plant: Row
+    """(12,), columns in power_plant.py"""
+    net_flux: Coefficients
+    """(8, 7) table of sun.py"""
 
 
 class Results(NamedTuple):
@@ -86,6 +97,7 @@ MAP, STEP, RESTART = range(3)
 STAY, NEXT_STEP, SAME_STEP = range(3)
 """What the kernel does with an episode that has ended."""
 BLOCK = 32  # rovers stepped together
+POWER_BLOCK = list(BLOCKS).index("power")
 SERIAL_BELOW = 64  # rovers; under it waking the threads costs more than they save
 
 
@@ -103,13 +115,18 @@ def _start(i: int, rovers: Rovers, setting: Setting) -> None:
     counters[MAP], counters[STEP], counters[RESTART] = m, 0, 0
     begin(s, c, setting.mission, setting.rover, maps[m], generator)
     rest(s, c, setting.rover, setting.wheels, maps[m], setting.soils, rovers.soil[i])
+    if setting.blocks[POWER_BLOCK] >= 0:
+        wake(rovers.power[i], s, c, setting.plant, setting.net_flux)
 
 
 @compiled
 def _look(i: int, rovers: Rovers, setting: Setting, out: Row) -> None:
-    """Write rover i's observation into `out` (80,)."""
+    """Write rover i's observation into `out` (size,)."""
     ground = setting.ground[rovers.counters[i, MAP]]
     observe(rovers.state[i], rovers.conditions[i], setting.rover, setting.ring, ground, setting.cues, out)
+    at = setting.blocks[POWER_BLOCK]
+    if at >= 0:
+        observe_power(rovers.power[i], rovers.state[i], rovers.conditions[i], setting.plant, out[at:])
 
 
 @compiled
@@ -118,10 +135,22 @@ def _move(i: int, actions: Rows, rovers: Rovers, setting: Setting, results: Resu
     s, c, terms = rovers.state[i], rovers.conditions[i], results.terms[i]
     s[DRIVE] = min(max(actions[i, 0], -1.0), 1.0)
     s[STEER] = min(max(actions[i, 1], -1.0), 1.0)
+    powered = setting.blocks[POWER_BLOCK] >= 0
+    gain = c[MOTOR]
+    if powered:
+        c[MOTOR] = gain * stall_share(rovers.power[i])
     drive(s, c, setting.rover, setting.wheels, rovers.soil[i])
+    c[MOTOR] = gain
     ground = setting.ground[rovers.counters[i, MAP]]
     tallest = settle(s, c, setting.rover, setting.wheels, ground, setting.soils, rovers.soil[i])
     code = judge(s, setting.mission, setting.rover, tallest, terms)
+    if powered:
+        generator = rovers.generators[i]
+        p, plant = rovers.power[i], setting.plant
+        empty = pass_time(p, s, c, setting.rover, plant, setting.net_flux, generator)
+        if empty and code == RUNNING:
+            terms[4] += setting.mission[DRAINED]
+            code = POWER
     reward = 0.0
     for k in range(terms.shape[0]):
         reward += terms[k]
@@ -204,12 +233,16 @@ class Batch:
         self.rewards = np.zeros(count, dtype=np.float64)
         self.outcomes = np.zeros(count, dtype=np.int8)
         self.ground = terrain_bank(world.map_seed, world.num_maps).ground
+        powered = "power" in world.systems
+        self.power = np.zeros((count if powered else 0, POWER_STATE), dtype=np.float32)
+        self.plant = plant_of(world.rover if powered else "mer")  # nobody reads it where the system is off
         self._rovers = Rovers(
             state=self.state,
             counters=self.counters,
             generators=self.generators,
             conditions=self.conditions,
             soil=np.zeros((count, 2, WEIGHTS + 4), dtype=np.float64),
+            power=self.power,
         )
         self._setting = Setting(
             ground=self.ground,
@@ -221,6 +254,9 @@ class Batch:
             limit=world.time_limit,
             mode=mode,
             cues=world.cues,
+            blocks=block_starts(world.systems),
+            plant=self.plant.to_array(),
+            net_flux=NET_FLUX,
         )
         # Asking Numba for its threads would start them, and set how many OpenMP gives torch as well.
         most: int = getattr(numba.config, "NUMBA_NUM_THREADS")  # noqa: B009  made at run time

@@ -37,9 +37,9 @@ from rover_cl_envs.randomness import uniform
 from rover_cl_envs.terrain import CELL, PATCH, PATCH_UNIT, SIDE, rock_height
 from rover_cl_envs.terrain import ROCK as ROCK_LAYER
 
-OUTCOMES = ("running", "success", "embedded", "tipped", "rock", "wrong_target", "time_limit")
+OUTCOMES = ("running", "success", "embedded", "tipped", "rock", "wrong_target", "time_limit", "power")
 """How an episode stands; the index is the code in `info["outcome"]`."""
-RUNNING, SUCCESS, EMBEDDED, TIPPED, ROCK, WRONG_TARGET, TIME_LIMIT = range(len(OUTCOMES))
+RUNNING, SUCCESS, EMBEDDED, TIPPED, ROCK, WRONG_TARGET, TIME_LIMIT, POWER = range(len(OUTCOMES))
 
 REWARD_TERMS = ("progress", "time", "slip", "reverse", "end")
 """Names of the terms that add up to the reward, in the order of `reward_terms`."""
@@ -81,6 +81,8 @@ class Mission:
     """reward for hitting a rock that the wheels can't climb"""
     wrong_target: float = -0.5
     """reward for touching the other target"""
+    power: float = -4.0
+    """reward for an empty battery, where the system "power" is on"""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -99,12 +101,13 @@ class Mission:
             )
 
     def to_array(self) -> NDArray[np.float32]:
-        """The fields as the kernel reads them, shape (14,)."""
+        """The fields as the kernel reads them, shape (15,)."""
         return np.array(astuple(self), dtype=np.float32)
 
 
-# Columns of a mission row (14,), float32: Mission.to_array.
-(NEAR, FAR, REACH, APART, PROGRESS, TIME, SLIP, SLIP_FREE, REVERSE, GOAL, EMBED, TIP, HIT, WRONG) = range(14)
+# Columns of a mission row (15,), float32: Mission.to_array.
+NEAR, FAR, REACH, APART, PROGRESS, TIME, SLIP, SLIP_FREE, REVERSE = range(9)
+GOAL, EMBED, TIP, HIT, WRONG, DRAINED = range(9, 15)
 STUCK_STEPS = 2  # driven steps of spinning after which a rover counts as embedded
 TIP_GRADE = 1.0  # tangent of 45 degrees
 TRIES = 64  # draws of a place before an unlucky one is taken

@@ -113,7 +113,7 @@ class Portraits:
 
 
 def _told(c: NDArray[np.float32]) -> tuple[tuple[str, float, float, bool], ...]:
-    """The scalar conditions of a row (19,) as a scene has them."""
+    """The scalar conditions of a row (30,) as a scene has them."""
     rows = []
     for value, (name, (low, high)) in zip(c.tolist(), RANGES.items(), strict=False):
         rows.append((name, value, (value - low) / (high - low), abs(value - _ORDINARY[name]) > 1e-6))
@@ -121,7 +121,7 @@ def _told(c: NDArray[np.float32]) -> tuple[tuple[str, float, float, bool], ...]:
 
 
 def ground_of(batch: Batch, m: int, c: NDArray[np.float32]) -> Ground:
-    """Map `m` of a batch's bank, under the conditions `c` (19,)."""
+    """Map `m` of a batch's bank, under the conditions `c` (30,)."""
     cells = batch.ground[m]
     code, patch = cells[..., ROCK], values(cells, PATCH)
     stands = code >> 8 <= int(ABUNDANCE_STEPS * c[d.ROCKS] + 1e-3)
