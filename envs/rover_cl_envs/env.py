@@ -46,19 +46,21 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
     straight, right; so 1 is straight ahead, 4 is stop.
 
     ## Observation space
-    `Box(80)` float32 from -5 to 5, laid out in sensors.py, scaled by fixed physical ranges.
+    `Box(80)` float32 from -5 to 5, laid out in sensors.py, scaled by fixed physical ranges. Each of
+    `World.systems` adds a block behind it: "power" 11 numbers, laid out in power.py.
 
     ## Rewards
     The sum of named terms (`reward_terms`): progress 0.1 per 0.25 m gained on the rewarded target; time
     -0.02; slip -0.05 per unit above 0.4; reverse -0.02 at full drive backward; end +5 target reached,
-    -4 embedded, -5 tipped, -3 rock hit, -0.5 wrong target touched.
+    -4 embedded, -5 tipped, -3 rock hit, -0.5 wrong target touched, -4 battery empty.
 
     ## Starting state
     A random map and place clear of patches and rocks, random heading, at rest.
 
     ## Episode end
     Terminated: the rewarded target within 1 m (success), the other one within 1 m, embedded (mean slip above
-    0.6 over two steps), tilted beyond 45 degrees, or a wheel against a rock higher than it climbs.
+    0.6 over two steps), tilted beyond 45 degrees, a wheel against a rock higher than it climbs, or,
+    with the system "power", an empty battery.
     Truncated: after 200 steps. `info["outcome"]` is the code into `mission.OUTCOMES`, `info["success"]`
     whether the target was reached.
 

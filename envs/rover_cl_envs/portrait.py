@@ -12,8 +12,9 @@ from rover_cl_envs import dynamics as d
 from rover_cl_envs.batch import MAP, STEP, Batch
 from rover_cl_envs.conditions import RANGES, Conditions
 from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS
+from rover_cl_envs.power import CHARGE, SUN_EAST, SUN_UP
 from rover_cl_envs.scene import TRAIL, Ground, Scene
-from rover_cl_envs.sensors import FLECKS, RING, ring_points
+from rover_cl_envs.sensors import FLECKS, RING, SIZE, ring_points
 from rover_cl_envs.terrain import (
     ABUNDANCE_STEPS,
     CELL,
@@ -87,6 +88,8 @@ class Portraits:
             title=title,
             reward=tuple(zip(REWARD_TERMS, terms, strict=True)),
             score=score,
+            charge=self._charge(index),
+            sun=self._sun(index),
             conditions=_told(c),
         )
 
@@ -95,9 +98,19 @@ class Portraits:
         s = self._batch.state[index]
         return float(s[d.X]), float(s[d.Y]), float(s[d.YAW]), float(s[d.SLIP_L]), float(s[d.SLIP_R])
 
+    def _charge(self, index: int) -> float | None:
+        b = self._batch
+        return float(b.power[index, CHARGE]) / b.plant.capacity if len(b.power) else None
+
+    def _sun(self, index: int) -> tuple[float, float, float] | None:
+        if not len(self._batch.power):
+            return None
+        east, north, up = self._batch.power[index, SUN_EAST : SUN_UP + 1].tolist()
+        return east, north, up
+
     def _sensed(self, index: int) -> NDArray[np.float32]:
         """The terrain ring (24, 4) as the last observation has it."""
-        values = self._batch.observations[index, RING:].reshape(-1, 2)
+        values = self._batch.observations[index, RING:SIZE].reshape(-1, 2)
         return np.column_stack([self._ring, values[:, 0] / 2, values[:, 1]]).astype(np.float32)
 
     def _ground(self, index: int) -> Ground:

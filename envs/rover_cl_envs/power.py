@@ -91,9 +91,9 @@ WEAK_GUST, STRONG_GUST = 0.05, 0.40  # rise of the dust factor by a gust
 KEPT_WARM = -40.0  # below it heaters run and grease stiffens [deg C]
 STIFF_SPAN = 60.0  # over so many degrees more the effect of the cold grows to its full size [K]
 STIFFNESS = 1.0  # rise of the motors' idle losses in full cold
+WEAKENING = 0.3  # loss of their stall torque in full cold
 TOP_SPEED = STEP_LENGTH / STEP_SECONDS  # [m/s]
 HOUR, SOL = 1.0 / 3600.0, 1.0 / SOL_SECONDS  # of a second: products cost less than quotients
-WEAKENING = 0.3  # loss of their stall torque in full cold
 
 # Columns of a power row (n, POWER_STATE), float32.
 CHARGE, CLOCK, FALLEN, CLEANED, SUPPLY, DRIVING, HEATING, TEMPERATURE, BALANCE = range(9)

@@ -84,6 +84,10 @@ class Scene:
     """the terms of the last step's reward, by name"""
     score: float | None = None
     """sum of rewards in this episode, where somebody keeps it"""
+    charge: float | None = None
+    """charge over the capacity of a new battery, where the system "power" is on"""
+    sun: tuple[float, float, float] | None = None
+    """unit vector towards the sun: east, north, up; likewise"""
     conditions: tuple[tuple[str, float, float, bool], ...] = ()
     """the world: name, value, where that lies in its range, 0 to 1, and whether it is out of the ordinary"""
 

@@ -206,7 +206,7 @@ def test_every_outcome_has_its_code() -> None:
 
 
 def test_array_is_laid_out_as_the_kernel_reads_it() -> None:
-    other = {"embedded": "EMBED", "tipped": "TIP", "rock": "HIT", "wrong_target": "WRONG"}
+    other = {"embedded": "EMBED", "tipped": "TIP", "rock": "HIT", "wrong_target": "WRONG", "power": "DRAINED"}
     values = Mission().to_array()
     assert len(values) == len(fields(Mission))
     for column, field in enumerate(fields(Mission)):
