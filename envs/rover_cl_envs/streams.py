@@ -254,9 +254,9 @@ def mars3() -> Stream:
 def storm(steps: int = LONG) -> Stream:
     """Opportunity's last weeks: dust rises within a quarter of a segment, stays, and clears as slowly.
 
-    A step takes five minutes on the clock, so that an episode is most of a sol: under the clear sky the panels
-    carry it, in the storm there is only what the battery holds. Not tuned, and shown to no gate: it is not
-    among `STREAMS`, but `--stream rover_cl_envs.streams:storm` takes it.
+    A step takes five minutes on the clock, so that an episode is most of a sol: under the clear sky the
+    panels carry it, in the storm there is only what the battery holds. Not tuned, and shown to no gate: it
+    is not among `STREAMS`, but `--stream rover_cl_envs.streams:storm` takes it.
     """
     base = Conditions(clock_rate=60.0, time_of_sol=0.35, initial_charge=0.4)
     clear, dark = CLEAR.over(base), GLOBAL.over(base)
