@@ -155,7 +155,8 @@ def _shine(p: Row, s: Row, c: Row, plant: Row, table: Coefficients) -> None:
     """Sun, temperature and supply at this moment, for a rover that stands as `s` (24,) says."""
     if p[ALMANAC_SEASON] != c[SEASON] or p[ALMANAC_LATITUDE] != c[LATITUDE]:
         _open_almanac(p, c)
-    hour = 2.0 * math.pi * (time_of_sol(p, c) - 0.5)
+    # In single precision: sines of doubles cost twice as much.
+    hour = np.float32(2.0 * math.pi * (time_of_sol(p, c) - 0.5))
     sin_h, cos_h = math.sin(hour), math.cos(hour)
     east, north, up = direction(p[SIN_D], p[COS_D], p[SIN_L], p[COS_L], sin_h, cos_h)
     p[SUN_EAST], p[SUN_NORTH], p[SUN_UP], p[SIN_H], p[COS_H] = east, north, up, sin_h, cos_h

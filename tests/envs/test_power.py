@@ -51,7 +51,8 @@ def rover(**changes: Any) -> MarsRoverVectorEnv:
 
 
 def row(envs: MarsRoverVectorEnv) -> NDArray[np.float32]:
-    return batch(envs).power[0]
+    own: NDArray[np.float32] = batch(envs).power[0]
+    return own
 
 
 def batch(envs: MarsRoverVectorEnv) -> Batch:
@@ -70,7 +71,7 @@ def sol(envs: MarsRoverVectorEnv, rate: float) -> NDArray[np.float64]:
 @pytest.mark.parametrize(
     "sky", [{}, {"optical_depth": 3.0}, {"optical_depth": 10.8}, {"season": 70.0, "latitude": -14.6}], ids=str
 )
-def test_a_sol_brings_what_the_energy_law_says(sky: dict[str, float]) -> None:
+def test_a_sol_brings_what_the_energy_law_says(sky: dict[str, Any]) -> None:
     rate = 12.0  # a minute a step
     rows = sol(rover(**sky, clock_rate=rate, dust_factor=0.7), rate)
     conditions = Conditions(**sky)
