@@ -5,6 +5,9 @@ Importing this registers `RoverCL/MarsRover-v0` and `RoverCL/MarsDrift-v0`.
 
 from gymnasium import register, registry
 
+from rover_cl_envs.air import CLEAR as CLEAR
+from rover_cl_envs.air import GLOBAL as GLOBAL
+from rover_cl_envs.air import REGIONAL as REGIONAL
 from rover_cl_envs.conditions import Conditions as Conditions
 from rover_cl_envs.drift import Drift as Drift
 from rover_cl_envs.drift_env import MarsDriftEnv as MarsDriftEnv

@@ -16,11 +16,13 @@ from rover_cl_envs.dynamics import STATE, WEIGHTS
 from rover_cl_envs.fleet import Fleet
 from rover_cl_envs.mission import REWARD_TERMS, RUNNING, Mission
 from rover_cl_envs.objectives import PROGRESS
+from rover_cl_envs.power import POWER_STATE
 from rover_cl_envs.randomness import seeded
 from rover_cl_envs.rovers import Rover
 from rover_cl_envs.rows import MISSION, NEXT_MISSION, STAY, VEHICLE, Pictures, Results, Rovers, Setting
 from rover_cl_envs.sensors import block_starts, observation_size, ring_points
 from rover_cl_envs.stepping import start_where, step_parallel, step_serial
+from rover_cl_envs.sun import NET_FLUX
 from rover_cl_envs.terrain import terrain_bank
 from rover_cl_envs.world import World
 
@@ -32,7 +34,7 @@ class Batch:
 
     def __init__(self, count: int, world: World, *, mode: int = STAY, threads: int | None = None) -> None:
         self.world = world
-        self._fleet = Fleet(world.rover)
+        self._fleet = Fleet(world.rover, powered="power" in world.systems)
         self._missions = {world.mission: 0}
         self._allocate(count, world)
         self.rovers = self._state(count, world)
@@ -40,6 +42,7 @@ class Batch:
             ground=terrain_bank(world.map_seed, world.num_maps).ground,
             **self._fleet.to_arrays()._asdict(),
             missions=world.mission.to_array()[None],
+            net_flux=NET_FLUX,
             ring=ring_points(),
             limit=world.time_limit,
             mode=mode,
@@ -72,6 +75,7 @@ class Batch:
         self.counters = np.zeros((count, 6), dtype=np.int64)
         self.generators = seeded(0, count)
         self.conditions = np.tile(Conditions().to_array(), (count, 1))
+        self.power = np.zeros((count if "power" in world.systems else 0, POWER_STATE), dtype=np.float32)
         self.bodies = np.zeros((count if "bodies" in world.systems else 0, BODIES), dtype=np.float32)
         return Rovers(
             state=self.state,
@@ -80,6 +84,7 @@ class Batch:
             conditions=self.conditions,
             soil=np.zeros((count, 2, WEIGHTS + 4), dtype=np.float64),
             progress=np.zeros((count, PROGRESS), dtype=np.float32),
+            power=self.power,
             bodies=self.bodies,
         )
 

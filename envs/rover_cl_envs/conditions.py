@@ -41,6 +41,17 @@ RANGES: dict[str, tuple[float, float]] = {
     "martian": (0.0, 1.0),
     "martian_speed": (0.0, 0.1),
     "martian_sight": (0.0, 20.0),
+    "optical_depth": (0.3, 11.0),
+    "season": (0.0, 360.0),
+    "latitude": (-90.0, 90.0),
+    "time_of_sol": (0.0, 1.0),
+    "dust_factor": (0.2, 1.0),
+    "dust_fall": (0.0, 0.05),
+    "cleaning": (0.0, 1.0),
+    "battery_health": (0.5, 1.0),
+    "cold": (-30.0, 60.0),
+    "initial_charge": (0.05, 1.0),
+    "clock_rate": (1.0, 720.0),
 }
 """Valid range of every scalar condition, ends included."""
 
@@ -108,6 +119,29 @@ class Conditions:
     """how fast it walks [m/s]; at 0 it stands in the way"""
     martian_sight: float = 0.0
     """it pursues the rover within this distance [m]; at 0 it only walks across the way"""
+    optical_depth: float = 0.5
+    """of the dust in the air: 0.3-0.5 clear, 1-2 regional, 5-11 global storm; above 2 it shortens sight.
+    It, like all down to `clock_rate`, is felt otherwise only where the system "power" is on"""
+    season: float = 340.0
+    """areocentric longitude of the sun, Ls [deg]; 0 northern spring; Opportunity came at 339"""
+    latitude: float = -2.0
+    """north positive [deg]; Opportunity's -2, Spirit's -14.6"""
+    time_of_sol: float = 0.4
+    """local true solar time at which episodes begin, share of a sol; 0.5 is noon"""
+    dust_factor: float = 0.8
+    """share of the light that the dust on the panels lets through when an episode begins"""
+    dust_fall: float = 0.003
+    """share of that lost in a sol"""
+    cleaning: float = 0.01
+    """gusts in a sol, on average, that clean the panels"""
+    battery_health: float = 1.0
+    """capacity of the battery over that of a new one"""
+    cold: float = 0.0
+    """the air is that much colder than the season's [K]"""
+    initial_charge: float = 0.8
+    """charge over capacity when an episode begins; counts from the next episode"""
+    clock_rate: float = 1.0
+    """time on the clock over time driven: rovers stand and think between moves; a step is 5 s of driving"""
     wheel_health: tuple[float, ...] = (1.0,) * 6
     """driving torque of each wheel, 1 healthy, 0 dead (`wheel_drag` says how); in the order of `WHEELS`"""
     rover: str | Rover | None = None

@@ -65,7 +65,7 @@ PITCH, ROLL, TORQUE_L, TORQUE_R, AHEAD, TURNED, DRIVE, STEER = range(9, 17)
 STUCK, TARGET_AX, TARGET_AY, TARGET_BX, TARGET_BY, REWARDED, TO_GO = range(17, 24)
 STATE = 24
 
-# Columns of a conditions row (n, 31), float32: Conditions.to_array.
+# Columns of a conditions row, float32: Conditions.to_array; HEALTH and the five behind it are the wheels.
 (
     GRAVITY,
     GROUND,
@@ -92,8 +92,19 @@ STATE = 24
     MARTIAN,
     MARTIAN_SPEED,
     MARTIAN_SIGHT,
+    OPTICAL_DEPTH,
+    SEASON,
+    LATITUDE,
+    TIME_OF_SOL,
+    DUST_FACTOR,
+    DUST_FALL,
+    CLEANING,
+    BATTERY_HEALTH,
+    COLD,
+    INITIAL_CHARGE,
+    CLOCK_RATE,
     HEALTH,
-) = range(26)
+) = range(37)
 
 WEIGHTS = 9  # first scratch column of a soil row (2, 13), behind the coefficients
 

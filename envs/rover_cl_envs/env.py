@@ -60,7 +60,8 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
 
     ## Episode end
     Terminated: the rewarded target within 1 m (success), the other one within 1 m, embedded (mean slip above
-    0.6 over two steps), tilted beyond 45 degrees, or a wheel against a rock higher than it climbs.
+    0.6 over two steps), tilted beyond 45 degrees, a wheel against a rock higher than it climbs, or,
+    with the system "power", an empty battery.
     Truncated: after 200 steps. `info["outcome"]` is the code into `mission.OUTCOMES`, `info["success"]`
     whether the target was reached, `info["reward_terms"]` the terms of the step's reward by name.
     All this is for the mission "navigate"; `Mission` has the others.

@@ -56,9 +56,11 @@ OUTCOMES = (
     "time_limit",
     "spent",
     "struck",
+    "power",
 )
 """How an episode stands; the index is the code in `info["outcome"]`."""
-RUNNING, SUCCESS, EMBEDDED, TIPPED, ROCK, WRONG_TARGET, TIME_LIMIT, SPENT, STRUCK = range(len(OUTCOMES))
+RUNNING, SUCCESS, EMBEDDED, TIPPED, ROCK, WRONG_TARGET, TIME_LIMIT = range(7)
+SPENT, STRUCK, POWER = range(7, len(OUTCOMES))
 
 REWARD_TERMS = ("progress", "time", "slip", "reverse", "end", "hold", "waypoint", "energy", "contact")
 """Names of the terms that add up to the reward, in the order of `reward_terms`; those that a kind of mission
@@ -157,6 +159,8 @@ it | the ring, from either side |
     """traverse: steps after which an episode is spent [steps]; 0: no such budget"""
     energy_budget: float = 0.0
     """traverse: work of the wheels after which an episode is spent [J]; 0: no such budget"""
+    power: float = -4.0
+    """reward for an empty battery, where the system "power" is on"""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -187,7 +191,7 @@ it | the ring, from either side |
             )
 
     def to_array(self) -> NDArray[np.float32]:
-        """The fields as the kernel reads them, shape (29,); the kind is its index in `KINDS`."""
+        """The fields as the kernel reads them, shape (30,); the kind is its index in `KINDS`."""
         values = [KINDS.index(v) if isinstance(v, str) else float(v) for v in astuple(self)]
         return np.array(values, dtype=np.float32)
 
@@ -216,10 +220,10 @@ MISSIONS: dict[str, Mission] = {
 }
 """A mission of each kind, to begin with."""
 
-# Columns of a mission row (29,), float32: Mission.to_array.
+# Columns of a mission row (30,), float32: Mission.to_array.
 (NEAR, FAR, REACH, APART, PROGRESS, TIME, SLIP, SLIP_FREE, REVERSE, GOAL, EMBED, TIP, HIT, WRONG) = range(14)
 (KIND, STRIKE, EMPTY, STANDOFF_NEAR, STANDOFF_FAR, FACING, HOLD, HELD, WRONG_ENDS, DURATION) = range(14, 24)
-ENERGY, WAYPOINTS, WAYPOINT, STEP_BUDGET, ENERGY_BUDGET = range(24, 29)
+ENERGY, WAYPOINTS, WAYPOINT, STEP_BUDGET, ENERGY_BUDGET, DRAINED = range(24, 30)
 STUCK_STEPS = 2  # driven steps of spinning after which a rover counts as embedded
 TRIES = 64  # draws of a place before an unlucky one is taken
 

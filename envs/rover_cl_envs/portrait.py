@@ -13,6 +13,7 @@ from rover_cl_envs import dynamics as d
 from rover_cl_envs.batch import Batch
 from rover_cl_envs.conditions import RANGES, Conditions
 from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS
+from rover_cl_envs.power import CHARGE, SUN_EAST, SUN_UP
 from rover_cl_envs.rows import MAP, STEP
 from rover_cl_envs.scene import TRAIL, Ground, Scene
 from rover_cl_envs.sensors import FLECKS, RING, SIZE, ring_points
@@ -93,6 +94,8 @@ class Portraits:
             title=title,
             reward=tuple((name, term) for name, term in reward if name in mission.reward_terms),
             score=score,
+            charge=self._charge(index),
+            sun=self._sun(index),
             conditions=_told(c),
             mission=mission.kind,
             bodies=_bodies(b.bodies[index]) if len(b.bodies) else (),
@@ -102,6 +105,16 @@ class Portraits:
         """Where rover `index` is, and how it slips: one row of a trail."""
         s = self._batch.state[index]
         return float(s[d.X]), float(s[d.Y]), float(s[d.YAW]), float(s[d.SLIP_L]), float(s[d.SLIP_R])
+
+    def _charge(self, index: int) -> float | None:
+        power, plant = self._batch.power, self._batch.vehicle(index).plant
+        return float(power[index, CHARGE]) / plant.capacity if len(power) and plant else None
+
+    def _sun(self, index: int) -> tuple[float, float, float] | None:
+        if not len(self._batch.power):
+            return None
+        east, north, up = self._batch.power[index, SUN_EAST : SUN_UP + 1].tolist()
+        return east, north, up
 
     def _sensed(self, index: int) -> NDArray[np.float32]:
         """The terrain ring (24, 4) as the last observation has it."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.power_plant import MER_PLANT, MSL_PLANT, SOJOURNER_PLANT, PowerPlant
 from rover_cl_envs.soil import Soil, soil_table
 from rover_cl_envs.stress_integral import GRAVITY, STRENGTHS, Wheel, fitted_soil, ground_pressure
 
@@ -69,6 +70,8 @@ class Rover:
     """on regolith at 10 % slip on Mars [kPa]; a weaker crust breaks"""
     soils: tuple[Soil, Soil, Soil, Soil]
     """bedrock, regolith, sand, drift for this rover's wheels and load"""
+    plant: PowerPlant | None = None
+    """what feeds it; None: unknown, and the system "power" refuses it"""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -182,6 +185,7 @@ SOJOURNER = Rover(
         Soil(a=0.684, b=2.0, c=0.142, d=0.018, alpha=-2.438, beta=0.667, p0=0.011, p1=0.854, p2=2.0),
         Soil(a=0.498, b=2.0, c=0.201, d=0.048, alpha=-1.853, beta=0.679, p0=0.023, p1=0.588, p2=1.61),
     ),
+    plant=SOJOURNER_PLANT,
 )
 """Mars Pathfinder's rover. Speed: JPL's basics (0.6 m a minute); obstacle: its ground clearance, NASA."""
 
@@ -202,6 +206,7 @@ MER = Rover(
         Soil(a=0.474, b=0.656, c=0.143, d=0.061, alpha=-2.01, beta=0.58, p0=0.049, p1=0.499, p2=0.604),
         Soil(a=0.305, b=0.534, c=0.197, d=0.070, alpha=-1.43, beta=0.58, p0=0.083, p1=0.381, p2=0.550),
     ),
+    plant=MER_PLANT,
 )
 """Spirit and Opportunity. Mass: NASA; wheel travel: MER visual odometry reports; soils: docs/simulator.md."""
 
@@ -222,6 +227,7 @@ MSL = Rover(
         Soil(a=0.445, b=0.352, c=0.103, d=0.057, alpha=-2.319, beta=0.676, p0=0.060, p1=0.481, p2=0.355),
         Soil(a=0.307, b=0.302, c=0.137, d=0.077, alpha=-1.741, beta=0.699, p0=0.099, p1=0.365, p2=0.327),
     ),
+    plant=MSL_PLANT,
 )
 """Curiosity. Mass: Niels Bohr Institute; wheels, wheelbase: NASA; 1.5 in/s and rocks of 20 in: the press."""
 
@@ -242,6 +248,7 @@ M2020 = Rover(
         Soil(a=0.426, b=0.321, c=0.100, d=0.051, alpha=-2.256, beta=0.618, p0=0.070, p1=0.463, p2=0.331),
         Soil(a=0.293, b=0.279, c=0.131, d=0.070, alpha=-1.679, beta=0.626, p0=0.115, p1=0.347, p2=0.309),
     ),
+    plant=MSL_PLANT,
 )
 """Perseverance. Wheel travel, 40 cm rocks, 45 degrees, 152 m/h: NASA's pages on its wheels and its drive."""
 

@@ -41,6 +41,8 @@ class Rovers(NamedTuple):
     """(n, 2, 13) soil under each side, and scratch"""
     progress: Rows
     """(n, 4) how far the mission has got, columns in objectives.py"""
+    power: Rows
+    """(n, 23), columns in power.py; no rows where that system is off"""
     bodies: Rows
     """(n, 34), columns in bodies.py; no rows where that system is off"""
 
@@ -56,8 +58,10 @@ class Setting(NamedTuple):
     """(R, 6, 2) wheel positions [m]"""
     soils: Coefficients
     """(R, 4, 9) the anchor soils"""
+    plants: Row
+    """(R, 12) what feeds them, columns in power_plant.py"""
     missions: Rows
-    """(m, 29) the missions that rovers may have, columns in mission.py"""
+    """(m, 30) the missions that rovers may have, columns in mission.py"""
     ring: Row
     """(24, 2) points of the terrain ring [m]"""
     limit: int
@@ -68,6 +72,8 @@ class Setting(NamedTuple):
     """whether the cues are shown"""
     pixels: bool
     """whether pictures are taken"""
+    net_flux: Coefficients
+    """(8, 7) table of sun.py"""
     blocks: NDArray[np.int64]
     """(b,) first index of each block of `sensors.BLOCKS` in the observation; -1 where the system is off"""
 

@@ -88,6 +88,10 @@ class Scene:
     """name of the vehicle"""
     wheel_size: tuple[float, float] = (0.254, 0.16)
     """diameter and width of a wheel [m]"""
+    charge: float | None = None
+    """charge over the capacity of a new battery, where the system "power" is on"""
+    sun: tuple[float, float, float] | None = None
+    """unit vector towards the sun: east, north, up; likewise"""
     conditions: tuple[tuple[str, float, float, bool], ...] = ()
     """the world: name, value, where that lies in its range, 0 to 1, and whether it is out of the ordinary"""
     mission: str = "navigate"

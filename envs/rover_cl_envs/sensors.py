@@ -24,6 +24,9 @@ top speed.
 | 31 | order cue: +1 drive to A, -1 drive to B | 1 |
 | 32-79 | terrain ring, 8 bearings from ahead counter-clockwise x ranges 0.75, 1.5, 3 m: \
 height above the rover, then albedo | 0.5 m, 1 |
+
+Above an optical depth of 2 the ring fades with distance: what is not seen reads 0. Blocks of systems beyond
+driving follow, laid out in their own modules: power.py.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
+from rover_cl_envs.air import HAZE, seen
 from rover_cl_envs.compiled import Layers, Row, compiled
 from rover_cl_envs.dynamics import (
     AHEAD,
@@ -44,6 +48,7 @@ from rover_cl_envs.dynamics import (
     GRAVITY,
     HEALTH,
     NORTH,
+    OPTICAL_DEPTH,
     OUTCROP,
     PITCH,
     RADIUS,
@@ -90,10 +95,10 @@ CUES = (30, 31)  # indices that `cues=False` blanks
 RING_POINTS = BEARINGS * len(RANGES)
 SIZE = RING + 2 * RING_POINTS
 LIMIT = 5.0  # every value is clipped to +-LIMIT
-BLOCKS: dict[str, int] = {"mission": 10, "bodies": 12}
+BLOCKS: dict[str, int] = {"power": 11, "mission": 10, "bodies": 12}
 """Numbers that each system beyond driving adds to the observation, in the order of this table. What is
-in a block is told by objectives.py (mission) and bodies.py (bodies)."""
-MISSION_BLOCK, BODIES_BLOCK = (list(BLOCKS).index(name) for name in ("mission", "bodies"))
+in a block is told by power.py, objectives.py (mission) and bodies.py."""
+POWER_BLOCK, MISSION_BLOCK, BODIES_BLOCK = range(len(BLOCKS))
 MARS_GRAVITY = 3.72  # [m/s^2]
 FLECKS = 0.15  # share of texture in the albedo
 
@@ -182,3 +187,14 @@ def _look_around(s: Row, c: Row, ring: Row, ground: Layers, cos: float, sin: flo
         soft, firm = patch_share(field, cover), outcrop_share(field, outcrop)
         out[RING + 2 * p] = _clip(2.0 * height)
         out[RING + 2 * p + 1] = _clip(albedo(soft, firm, cell[TEXTURE] * TEXTURE_UNIT, contrast))
+    if c[OPTICAL_DEPTH] > HAZE:
+        _fade(c[OPTICAL_DEPTH], ring, out)
+
+
+@compiled
+def _fade(depth: float, ring: Row, out: Row) -> None:
+    """Take from the terrain ring what the dust hides."""
+    for k in range(RING_POINTS):
+        share = seen(math.hypot(ring[k, 0], ring[k, 1]), depth)
+        out[RING + 2 * k] *= share
+        out[RING + 2 * k + 1] *= share

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from rover_cl_envs.bodies import BLIND, appear, roam, watch
 from rover_cl_envs.camera import photograph
 from rover_cl_envs.compiled import Row, compiled, compiled_parallel
-from rover_cl_envs.dynamics import DRIVE, STEER, drive, rest, settle
+from rover_cl_envs.dynamics import DRIVE, MOTOR, STEER, drive, rest, settle
 from rover_cl_envs.instruments import distort, err
 from rover_cl_envs.mission import (
     BY_END,
+    DRAINED,
     KIND,
     NAVIGATE,
+    POWER,
     RUNNING,
     STRIKE,
     STRUCK,
@@ -23,6 +25,7 @@ from rover_cl_envs.mission import (
     judge,
 )
 from rover_cl_envs.objectives import assess, prepare, tell
+from rover_cl_envs.power import BALANCE, capacity, observe_power, pass_time, stall_share, wake
 from rover_cl_envs.randomness import uniform
 from rover_cl_envs.rows import (
     MAP,
@@ -39,7 +42,7 @@ from rover_cl_envs.rows import (
     Rows,
     Setting,
 )
-from rover_cl_envs.sensors import BLOCKS, BODIES_BLOCK, MISSION_BLOCK, RING, SIZE, observe
+from rover_cl_envs.sensors import BLOCKS, BODIES_BLOCK, MISSION_BLOCK, POWER_BLOCK, RING, SIZE, observe
 
 MISSION_SIZE, BODIES_SIZE = BLOCKS["mission"], BLOCKS["bodies"]
 BLOCK = 32  # rovers stepped together
@@ -60,6 +63,8 @@ def _start(i: int, rovers: Rovers, setting: Setting) -> None:
     if setting.blocks[BODIES_BLOCK] >= 0:
         appear(s, c, rovers.bodies[i], generator)
     rest(s, c, rover, setting.wheels[v], maps[m], setting.soils[v], rovers.soil[i])
+    if setting.blocks[POWER_BLOCK] >= 0:
+        wake(rovers.power[i], s, c, setting.plants[v], setting.net_flux)
 
 
 @compiled
@@ -70,6 +75,9 @@ def _look(i: int, rovers: Rovers, setting: Setting, out: Row) -> None:
     observe(s, c, rover, setting.ring, ground, setting.cues, out)
     if err(c):
         distort(s, c, rovers.generators[i], out)
+    at = setting.blocks[POWER_BLOCK]
+    if at >= 0:
+        observe_power(rovers.power[i], s, c, setting.plants[counters[VEHICLE]], out[at:])
     at = setting.blocks[MISSION_BLOCK]
     if at >= 0:
         mission = setting.missions[counters[MISSION]]
@@ -90,35 +98,52 @@ def _picture(i: int, rovers: Rovers, setting: Setting, vectors: Rows, out: Pictu
 
 
 @compiled
+def _drive(i: int, rovers: Rovers, setting: Setting) -> float:
+    """Drive rover i with what its motors give in this cold; returns the tallest rock under a wheel [m]."""
+    s, c, v = rovers.state[i], rovers.conditions[i], rovers.counters[i, VEHICLE]
+    rover, wheels, soil = setting.rovers[v], setting.wheels[v], rovers.soil[i]
+    gain = c[MOTOR]
+    if setting.blocks[POWER_BLOCK] >= 0:
+        c[MOTOR] = gain * stall_share(rovers.power[i])
+    drive(s, c, rover, wheels, soil)
+    c[MOTOR] = gain
+    ground = setting.ground[rovers.counters[i, MAP]]
+    return settle(s, c, rover, wheels, ground, setting.soils[v], soil)
+
+
+@compiled
 def _judge(i: int, rover: Row, tallest: float, rovers: Rovers, setting: Setting, terms: Row) -> int:
     """Fill rover i's terms of the reward, zero before, and say how its episode stands."""
     s, c, counters = rovers.state[i], rovers.conditions[i], rovers.counters[i]
-    mission = setting.missions[counters[MISSION]]
+    mission, gained, empty = setting.missions[counters[MISSION]], 0.0, False
+    if setting.blocks[POWER_BLOCK] >= 0:
+        p, plant = rovers.power[i], setting.plants[counters[VEHICLE]]
+        empty = pass_time(p, s, c, rover, plant, setting.net_flux, rovers.generators[i])
+        gained = p[BALANCE] / capacity(c, plant)
     if mission[KIND] == NAVIGATE:
         code = judge(s, mission, rover, tallest, terms)
     else:
         progress, generator = rovers.progress[i], rovers.generators[i]
         ground, step = setting.ground[counters[MAP]], counters[STEP]
-        code = assess(s, c, progress, 0.0, mission, rover, tallest, step, ground, generator, terms)
+        code = assess(s, c, progress, gained, mission, rover, tallest, step, ground, generator, terms)
     if setting.blocks[BODIES_BLOCK] >= 0 and roam(s, c, rover, rovers.bodies[i]) and code == RUNNING:
         code, terms[BY_END] = STRUCK, mission[STRIKE]
+    if empty and code == RUNNING:
+        code, terms[BY_END] = POWER, mission[DRAINED]
     return code
 
 
 @compiled
 def _move(i: int, actions: Rows, rovers: Rovers, setting: Setting, results: Results) -> None:
     """Drive rover i for one control step: reward terms, reward, and how its episode stands."""
-    s, c, counters, terms = rovers.state[i], rovers.conditions[i], rovers.counters[i], results.terms[i]
-    v, ground = counters[VEHICLE], setting.ground[counters[MAP]]
-    rover, wheels, soils = setting.rovers[v], setting.wheels[v], setting.soils[v]
+    s, counters, terms = rovers.state[i], rovers.counters[i], results.terms[i]
     s[DRIVE] = min(max(actions[i, 0], -1.0), 1.0)
     s[STEER] = min(max(actions[i, 1], -1.0), 1.0)
-    drive(s, c, rover, wheels, rovers.soil[i])
-    tallest = settle(s, c, rover, wheels, ground, soils, rovers.soil[i])
+    tallest = _drive(i, rovers, setting)
     counters[STEP] += 1
     for k in range(terms.shape[0]):
         terms[k] = 0.0
-    code = _judge(i, rover, tallest, rovers, setting, terms)
+    code = _judge(i, setting.rovers[counters[VEHICLE]], tallest, rovers, setting, terms)
     reward = 0.0
     for k in range(terms.shape[0]):
         reward += terms[k]

@@ -239,6 +239,7 @@ def test_array_is_laid_out_as_the_kernel_reads_it() -> None:
         "wrong_target": "WRONG",
         "struck": "STRIKE",
         "spent": "EMPTY",
+        "power": "DRAINED",
     }
     values = Mission().to_array()
     assert len(values) == len(fields(Mission))

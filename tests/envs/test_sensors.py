@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from rover_cl_envs.air import HAZE
 from rover_cl_envs.conditions import RANGES, Conditions
 from rover_cl_envs.dynamics import STUCK_SLIP
 from rover_cl_envs.rovers import MER
@@ -21,6 +22,7 @@ ROVERS = 64
 AHEAD = np.tile(np.array([1.0, 0.0], dtype=np.float32), (ROVERS, 1))
 HEIGHTS = range(RING, SIZE, 2)
 ALBEDO = range(RING + 1, SIZE, 2)
+RING_FAR = range(RING + 4, RING + 6)
 COMMANDS = ((1.0, 0.0), (0.6, -0.7), (-1.0, 0.3), (0.0, 1.0), (0.0, 0.0))
 
 # What tells a rover of each drift: the indices that must differ from an unchanged world.
@@ -44,11 +46,29 @@ TRACES: dict[str, tuple[dict[str, Any], range]] = {
     "height_noise": ({"height_noise": 0.1}, HEIGHTS),
     "odometry_gain": ({"odometry_gain": 0.8}, range(14, 15)),
     "dark_bearings": ({"dark_bearings": 3.0}, ALBEDO),
+    "optical_depth": ({"optical_depth": 5.0}, RING_FAR),
     "wheel_health": ({"wheel_health": (1.0, 1.0, 1.0, 0.0, 1.0, 1.0)}, range(24, 25)),
     "rover": ({"rover": "msl"}, range(14, 15)),
 }
 # Which target is rewarded shows in a cue; bodies show in a block of their own.
 ELSEWHERE = {"target_b", "devil_rate", "devil_speed", "martian", "martian_speed", "martian_sight"}
+
+# The same for the system "power", indices in its block, in a world where a step takes half an hour.
+HALF_HOURS: dict[str, Any] = {"clock_rate": 360.0, "cleaning": 0.0}
+POWER_TRACES: dict[str, tuple[dict[str, Any], range]] = {
+    "optical_depth": ({"optical_depth": 0.6}, range(2, 3)),
+    "season": ({"season": 250.0}, range(4, 5)),
+    "latitude": ({"latitude": 40.0}, range(4, 5)),
+    "time_of_sol": ({"time_of_sol": 0.45}, range(7, 9)),
+    "dust_factor": ({"dust_factor": 0.6}, range(3, 4)),
+    "dust_fall": ({"dust_fall": 0.05}, range(3, 4)),
+    "cleaning": ({"cleaning": 1.0}, range(3, 4)),
+    "battery_health": ({"battery_health": 0.7}, range(0, 1)),
+    "cold": ({"cold": 20.0}, range(9, 10)),
+    "initial_charge": ({"initial_charge": 0.5}, range(0, 1)),
+    "clock_rate": ({"clock_rate": 100.0}, range(7, 9)),
+}
+SLOW = ("patch_fluffiness", "dust_fall", "cleaning")
 
 
 @pytest.fixture(scope="module")
@@ -150,17 +170,28 @@ def test_ring_shows_heights_and_albedo(
             assert observation[RING + 2 * p + 1] == pytest.approx(scene.ground.albedo[at], abs=1e-3)
 
 
-@pytest.mark.parametrize("name", TRACES)
-def test_every_drift_leaves_a_trace(name: str) -> None:
-    changes, trace = TRACES[name]
+@pytest.mark.parametrize(
+    ("name", "system"), [*((name, "") for name in TRACES), *((name, "power") for name in POWER_TRACES)]
+)
+def test_every_drift_leaves_a_trace(name: str, system: str) -> None:
+    changes, trace = (POWER_TRACES if system else TRACES)[name]
     # Wheels drag only where one is ill.
     ill: dict[str, Any] = {"wheel_health": (1.0, 1.0, 1.0, 0.5, 1.0, 1.0)} if name == "wheel_drag" else {}
-    base, moved = (MarsRoverVectorEnv(ROVERS, num_maps=2, conditions=Conditions(**ill)) for _ in range(2))
+    world: dict[str, Any] = HALF_HOURS if system else ill
+    if system:
+        trace = range(SIZE + trace.start, SIZE + trace.stop)
+    systems = (system,) if system else ()
+    base, moved = (
+        MarsRoverVectorEnv(ROVERS, num_maps=2, systems=systems, conditions=Conditions(**world))
+        for _ in range(2)
+    )
     base.reset(seed=0)
+    if name == "initial_charge":  # counts from the next episode
+        moved.set_conditions(Conditions(**{**world, **changes}))
     moved.reset(seed=0)
-    moved.set_conditions(Conditions(**ill | changes))
-    # A rover meets a soft patch after some steps; the rest shows at once, or when it stands anew.
-    steps = 40 if name == "patch_fluffiness" else 2
+    moved.set_conditions(Conditions(**{**world, **changes}))
+    # A soft patch, dust, a gust are met after some steps; the rest shows at once, or when it stands anew.
+    steps = 40 if name in SLOW else 2
     for _ in range(steps):
         plain, other = base.step(AHEAD)[0], moved.step(AHEAD)[0]
         differ = (np.abs(plain - other)[:, trace] > 0.005).any(axis=1)
@@ -170,7 +201,7 @@ def test_every_drift_leaves_a_trace(name: str) -> None:
 
 
 def test_no_drift_is_forgotten() -> None:
-    assert set(TRACES) == {*RANGES, "wheel_health", "rover"} - ELSEWHERE
+    assert set(TRACES) | set(POWER_TRACES) == {*RANGES, "wheel_health", "rover"} - ELSEWHERE
 
 
 def test_order_and_site_are_shown_as_cues() -> None:
@@ -199,6 +230,19 @@ def test_bright_ground_is_soft_where_the_cue_says_so() -> None:
 
 SYSTEMS = tuple(BLOCKS)
 FUZZED = MarsRoverVectorEnv(4, num_maps=2, time_limit=6, systems=SYSTEMS)
+
+
+def test_dust_hides_what_is_far_and_nothing_under_a_clear_sky() -> None:
+    def ring(depth: float) -> NDArray[np.float32]:
+        world = Conditions(optical_depth=depth, relief=0.1)
+        seen = MarsRoverVectorEnv(ROVERS, num_maps=2, conditions=world).reset(seed=0)[0]
+        return seen[:, RING:].reshape(ROVERS, BEARINGS, len(DISTANCES), 2)
+
+    clear = ring(0.5)
+    np.testing.assert_array_equal(ring(0.3), clear)
+    np.testing.assert_array_equal(ring(HAZE), clear)
+    for depth, shares in ((4.0, (1, 1, 0)), (6.0, (1, 0.5, 0)), (11.0, (0.625, 0, 0))):
+        np.testing.assert_allclose(ring(depth), clear * np.array(shares)[:, None], atol=1e-5)
 
 
 @given(

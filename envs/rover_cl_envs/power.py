@@ -1,0 +1,263 @@
+"""The system "power": sun and dust on the panels, cold, what driving costs, and the battery between them.
+
+It comes behind the driving in every step. A step is 5 s of driving, and `Conditions.clock_rate` times as long
+on the clock: the rest of it the rover stands and thinks.
+
+The block that it adds to the observation:
+
+| index in the block | what | scale |
+|---|---|---|
+| 0 | charge over the capacity of a new battery | 1 |
+| 1 | power of the panels or the generator | `PowerPlant.reference` |
+| 2 | optical depth | 5 |
+| 3 | dust factor of the panels | 1 |
+| 4 | sine of the sun's elevation | 1 |
+| 5-6 | cosine, sine of the sun's bearing, from ahead counter-clockwise | 1 |
+| 7-8 | cosine, sine of the time of the sol, 0 at midnight | 1 |
+| 9 | air temperature above -50 deg C | 50 K |
+| 10 | power of the drive motors in the last step | `PowerPlant.reference` |
+
+Sources: energy a sol, 0.2126 m^2 x dust factor x insolation, fitted to 408 of Opportunity's status reports
+from 2009 to 2018; gusts: jumps of 5 to 40 % in the same; dust factor 0.964 at best. What is chosen is marked
+so in docs/simulator.md.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rover_cl_envs.air import air_temperature
+from rover_cl_envs.compiled import Coefficients, Row, compiled
+from rover_cl_envs.dynamics import (
+    AT_REST,
+    BATTERY_HEALTH,
+    CLEANING,
+    CLOCK_RATE,
+    COLD,
+    DUST_FACTOR,
+    DUST_FALL,
+    FULL,
+    GRAVITY,
+    HEALTH,
+    INITIAL_CHARGE,
+    LATITUDE,
+    MASS,
+    MOTOR,
+    OPTICAL_DEPTH,
+    PITCH,
+    RADIUS,
+    ROLL,
+    SEASON,
+    SLOWEST,
+    STALL,
+    STEP_SECONDS,
+    TIME_OF_SOL,
+    TORQUE_L,
+    WHEEL_L,
+    WHEEL_R,
+    YAW,
+)
+from rover_cl_envs.power_plant import (
+    AREA,
+    ASLEEP,
+    AWAKE,
+    CAPACITY,
+    CHARGING,
+    EFFICIENCY,
+    GEARING,
+    GENERATOR,
+    HEATER,
+    IDLE,
+    REFERENCE,
+    STALL_HEAT,
+)
+from rover_cl_envs.randomness import uniform
+from rover_cl_envs.sensors import LIMIT
+from rover_cl_envs.sun import (
+    RADIAN,
+    SOL_SECONDS,
+    direction,
+    mean_top_flux,
+    sine_of_declination,
+    sunlight,
+    top_flux,
+)
+
+CLEANEST = 0.964  # dust factor that no gust goes beyond
+WEAK_GUST, STRONG_GUST = 0.05, 0.40  # rise of the dust factor by a gust
+KEPT_WARM = -40.0  # below it heaters run and grease stiffens [deg C]
+STIFF_SPAN = 60.0  # over so many degrees more the effect of the cold grows to its full size [K]
+STIFFNESS = 1.0  # rise of the motors' idle losses in full cold
+WEAKENING = 0.3  # loss of their stall torque in full cold
+HOUR, SOL = 1.0 / 3600.0, 1.0 / SOL_SECONDS  # of a second: products cost less than quotients
+
+# Columns of a power row (n, POWER_STATE), float32.
+CHARGE, CLOCK, FALLEN, CLEANED, SUPPLY, DRIVING, HEATING, TEMPERATURE, BALANCE = range(9)
+"""Charge [Wh]; sols since the episode began, less whole ones; dust fallen since the last gust, and the dust
+factor then over that of the conditions; power of panels or generator, of drive motors and heaters [W]; air
+temperature [deg C]; and the energy balance of the last step [Wh]: what came in less what was used, whether
+or not the battery could take or give it."""
+SUN_EAST, SUN_NORTH, SUN_UP, SIN_H, COS_H, DUST = range(9, 15)
+"""Unit vector towards the sun, sine and cosine of the hour angle, dust factor now."""
+ALMANAC_SEASON, ALMANAC_LATITUDE, SIN_D, COS_D, SIN_L, COS_L, FLUX, MEAN = range(15, 23)
+"""What depends on season and latitude only, and the two that it holds for."""
+POWER_STATE = 23
+
+
+@compiled
+def time_of_sol(p: Row, c: Row) -> float:
+    """Local true solar time of the power row `p` (23,), share of a sol."""
+    time = c[TIME_OF_SOL] + p[CLOCK]
+    return time - 1.0 if time >= 1.0 else time  # `math.floor` is a call into the C library
+
+
+@compiled
+def dust_factor(p: Row, c: Row) -> float:
+    """Share of the light that the dust on the panels lets through."""
+    return min(c[DUST_FACTOR] * p[CLEANED] * math.exp(-p[FALLEN]), 1.0)
+
+
+@compiled
+def capacity(c: Row, plant: Row) -> float:
+    """What the battery holds at its age [Wh]."""
+    return plant[CAPACITY] * c[BATTERY_HEALTH]
+
+
+@compiled
+def coldness(temperature: float) -> float:
+    """How much the cold is felt, 0 above -40 deg C to 1 from -100 deg C down."""
+    return min(max((KEPT_WARM - temperature) * (1.0 / STIFF_SPAN), 0.0), 1.0)
+
+
+@compiled
+def stall_share(p: Row) -> float:
+    """Stall torque that the cold leaves to the drive motors."""
+    return 1.0 - WEAKENING * coldness(p[TEMPERATURE])
+
+
+@compiled
+def _open_almanac(p: Row, c: Row) -> None:
+    """Work out what depends on season and latitude only; they seldom change, and cost half a step's time."""
+    season, latitude = float(c[SEASON]), float(c[LATITUDE])
+    sin_d = sine_of_declination(season)
+    p[ALMANAC_SEASON], p[ALMANAC_LATITUDE] = season, latitude
+    p[SIN_D], p[COS_D] = sin_d, math.sqrt(1.0 - sin_d * sin_d)
+    p[SIN_L], p[COS_L] = math.sin(RADIAN * latitude), math.cos(RADIAN * latitude)
+    p[FLUX], p[MEAN] = top_flux(season), mean_top_flux(season, latitude)
+
+
+@compiled
+def _shine(p: Row, s: Row, c: Row, plant: Row, table: Coefficients) -> None:
+    """Sun, temperature and supply at this moment, for a rover that stands as `s` (24,) says."""
+    if p[ALMANAC_SEASON] != c[SEASON] or p[ALMANAC_LATITUDE] != c[LATITUDE]:
+        _open_almanac(p, c)
+    # In single precision: sines of doubles cost twice as much.
+    hour = np.float32(2.0 * math.pi * (time_of_sol(p, c) - 0.5))
+    sin_h, cos_h = math.sin(hour), math.cos(hour)
+    east, north, up = direction(p[SIN_D], p[COS_D], p[SIN_L], p[COS_L], sin_h, cos_h)
+    p[SUN_EAST], p[SUN_NORTH], p[SUN_UP], p[SIN_H], p[COS_H] = east, north, up, sin_h, cos_h
+    p[DUST] = dust_factor(p, c)
+    p[TEMPERATURE] = air_temperature(p[MEAN], sin_h, cos_h, c[OPTICAL_DEPTH], c[COLD])
+    p[SUPPLY] = plant[GENERATOR]
+    if plant[AREA] > 0.0 and up > 0.0:
+        beam, sky = sunlight(p[FLUX], up, c[OPTICAL_DEPTH], table)
+        cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
+        # Pitch and roll are the ground's rise ahead and to the left: its normal is (-pitch, -roll, 1).
+        upright = 1.0 / math.sqrt(1.0 + s[PITCH] * s[PITCH] + s[ROLL] * s[ROLL])
+        facing = up - s[PITCH] * (cos * east + sin * north) - s[ROLL] * (cos * north - sin * east)
+        light = beam * max(facing * upright, 0.0) + 0.5 * sky * (1.0 + upright)
+        p[SUPPLY] += light * plant[AREA] * plant[EFFICIENCY] * p[DUST]
+
+
+@compiled
+def wake(p: Row, s: Row, c: Row, plant: Row, table: Coefficients) -> None:
+    """Begin an episode: the clock at its start, the battery as the conditions say."""
+    p[:] = 0.0
+    p[CLEANED] = 1.0
+    p[CHARGE] = c[INITIAL_CHARGE] * capacity(c, plant)
+    _open_almanac(p, c)
+    _shine(p, s, c, plant, table)
+
+
+@compiled
+def drive_power(p: Row, s: Row, c: Row, rover: Row, plant: Row) -> float:
+    """Electrical power of the drive motors in the step just made [W].
+
+    Work at the wheels over the efficiency of the gears, losses that turn with the motor and grow in the cold,
+    and the heat of the current, which goes with the square of the torque.
+    """
+    load = rover[MASS] * c[GRAVITY] / 6.0  # [N] per wheel
+    idle = plant[IDLE] * (1.0 + STIFFNESS * coldness(p[TEMPERATURE]))
+    per_pull = rover[RADIUS] / (rover[STALL] * c[MOTOR] * stall_share(p))
+    per_work = rover[FULL] / STEP_SECONDS / plant[GEARING]
+    total = 0.0
+    for side in range(2):
+        wheel = abs(s[WHEEL_L + side])
+        if wheel < AT_REST:
+            continue
+        pull = s[TORQUE_L + side] * load  # [N] at the rim
+        strain = pull * per_pull
+        rim = wheel * max(1.0 - strain, SLOWEST)  # in shares of top speed
+        heat = plant[STALL_HEAT] * min(strain * strain, 1.0)
+        driven = c[HEALTH + 3 * side] + c[HEALTH + 3 * side + 1] + c[HEALTH + 3 * side + 2]
+        total += driven * (pull * rim * per_work + idle + heat)
+    return total
+
+
+@compiled
+def _let_dust_fall(p: Row, c: Row, sols: float, generator: NDArray[np.uint64]) -> None:
+    """Dust falls on the panels for that long, and sometimes a gust takes some away."""
+    p[FALLEN] += c[DUST_FALL] * sols
+    if c[CLEANING] > 0.0 and uniform(generator) < c[CLEANING] * sols:
+        before = dust_factor(p, c)
+        gain = WEAK_GUST + (STRONG_GUST - WEAK_GUST) * uniform(generator)
+        after = max(min(before * (1.0 + gain), CLEANEST), before)
+        p[CLEANED], p[FALLEN] = after / c[DUST_FACTOR], 0.0
+
+
+@compiled
+def pass_time(
+    p: Row, s: Row, c: Row, rover: Row, plant: Row, table: Coefficients, generator: NDArray[np.uint64]
+) -> bool:
+    """Let the clock run on by a step that has been driven: dust, sun, loads, battery of the power row `p`.
+
+    Returns:
+        Whether the battery is empty.
+    """
+    driving = drive_power(p, s, c, rover, plant)  # at the temperature that it was driven in
+    seconds = STEP_SECONDS * c[CLOCK_RATE]
+    hours, sols = seconds * HOUR, seconds * SOL
+    if plant[AREA] > 0.0:
+        _let_dust_fall(p, c, sols, generator)
+    clock = p[CLOCK] + sols
+    p[CLOCK] = clock - 1.0 if clock >= 1.0 else clock
+    before = p[SUPPLY]
+    _shine(p, s, c, plant, table)
+    turning = max(abs(s[WHEEL_L]), abs(s[WHEEL_R])) >= AT_REST
+    heating = plant[HEATER] * max(KEPT_WARM - p[TEMPERATURE], 0.0)
+    used = (plant[AWAKE] if turning else plant[ASLEEP]) + heating
+    balance = (0.5 * (before + p[SUPPLY]) - used) * hours - driving * STEP_SECONDS * HOUR
+    p[DRIVING], p[HEATING], p[BALANCE] = driving, heating, balance
+    stored = balance * plant[CHARGING] if balance > 0.0 else balance
+    p[CHARGE] = min(max(p[CHARGE] + stored, 0.0), capacity(c, plant))
+    return p[CHARGE] <= 0.0
+
+
+@compiled
+def observe_power(p: Row, s: Row, c: Row, plant: Row, out: Row) -> None:
+    """Write the system's block (11,) of the observation."""
+    cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
+    east, north = p[SUN_EAST], p[SUN_NORTH]
+    level = math.sqrt(east * east + north * north) + 1e-6
+    out[0] = p[CHARGE] / plant[CAPACITY]
+    out[1] = min(p[SUPPLY] / plant[REFERENCE], LIMIT)
+    out[2] = c[OPTICAL_DEPTH] / 5.0
+    out[3] = p[DUST]
+    out[4] = p[SUN_UP]
+    out[5], out[6] = (cos * east + sin * north) / level, (cos * north - sin * east) / level
+    out[7], out[8] = -p[COS_H], -p[SIN_H]  # midnight is half a turn from noon
+    out[9] = (p[TEMPERATURE] + 50.0) / 50.0
+    out[10] = min(p[DRIVING] / plant[REFERENCE], LIMIT)
