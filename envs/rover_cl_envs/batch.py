@@ -14,9 +14,23 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import Coefficients, Layers, Row, compiled, compiled_parallel
+from rover_cl_envs.compiled import Bits, Coefficients, Layers, Row, compiled, compiled_parallel
 from rover_cl_envs.conditions import Conditions
-from rover_cl_envs.dynamics import DRIVE, STATE, STEER, WEIGHTS, drive, rest, settle
+from rover_cl_envs.dynamics import (
+    CRATERS,
+    CRUST,
+    DRIVE,
+    RIPPLES,
+    STATE,
+    STEER,
+    TARS,
+    WEIGHTS,
+    drive,
+    rest,
+    settle,
+)
+from rover_cl_envs.grid import SIDE
+from rover_cl_envs.landforms import no_landforms
 from rover_cl_envs.mission import REWARD_TERMS, RUNNING, TIME_LIMIT, begin, judge
 from rover_cl_envs.randomness import seeded, uniform
 from rover_cl_envs.rovers import get_rover
@@ -38,9 +52,11 @@ class Rovers(NamedTuple):
     generators: NDArray[np.uint64]
     """(n, 2), columns in randomness.py"""
     conditions: Rows
-    """(n, 19), columns in dynamics.py"""
+    """(n, 26), columns in dynamics.py"""
     soil: Coefficients
     """(n, 2, 13) soil under each side, and scratch"""
+    broken: Bits
+    """(n, 8192) the cells whose crust each rover has broken, a bit each; (n, 0) while there is no crust"""
 
 
 class Setting(NamedTuple):
@@ -48,6 +64,8 @@ class Setting(NamedTuple):
 
     ground: Layers
     """(M, 256, 256, 4) the maps"""
+    forms: Layers
+    """(M, 256, 256, 4) their landforms; (M, 1, 1, 4) while no condition asks for them"""
     rover: Row
     """(6,), columns in dynamics.py"""
     wheels: Row
@@ -101,15 +119,18 @@ def _start(i: int, rovers: Rovers, setting: Setting) -> None:
     maps = setting.ground
     m = min(int(uniform(generator) * len(maps)), len(maps) - 1)
     counters[MAP], counters[STEP], counters[RESTART] = m, 0, 0
-    begin(s, c, setting.mission, setting.rover, maps[m], generator)
-    rest(s, c, setting.rover, setting.wheels, maps[m], setting.soils, rovers.soil[i])
+    forms, broken = setting.forms[m], rovers.broken[i]
+    broken[:] = 0
+    begin(s, c, setting.mission, setting.rover, maps[m], forms, generator)
+    rest(s, c, setting.rover, setting.wheels, maps[m], forms, broken, setting.soils, rovers.soil[i])
 
 
 @compiled
 def _look(i: int, rovers: Rovers, setting: Setting, out: Row) -> None:
     """Write rover i's observation into `out` (80,)."""
-    ground = setting.ground[rovers.counters[i, MAP]]
-    observe(rovers.state[i], rovers.conditions[i], setting.rover, setting.ring, ground, setting.cues, out)
+    s, c, m = rovers.state[i], rovers.conditions[i], rovers.counters[i, MAP]
+    ground, forms, broken = setting.ground[m], setting.forms[m], rovers.broken[i]
+    observe(s, c, setting.rover, setting.ring, ground, forms, broken, setting.cues, out)
 
 
 @compiled
@@ -119,8 +140,9 @@ def _move(i: int, actions: Rows, rovers: Rovers, setting: Setting, results: Resu
     s[DRIVE] = min(max(actions[i, 0], -1.0), 1.0)
     s[STEER] = min(max(actions[i, 1], -1.0), 1.0)
     drive(s, c, setting.rover, setting.wheels, rovers.soil[i])
-    ground = setting.ground[rovers.counters[i, MAP]]
-    tallest = settle(s, c, setting.rover, setting.wheels, ground, setting.soils, rovers.soil[i])
+    m, soil, broken = rovers.counters[i, MAP], rovers.soil[i], rovers.broken[i]
+    ground, forms, soils = setting.ground[m], setting.forms[m], setting.soils
+    tallest = settle(s, c, setting.rover, setting.wheels, ground, forms, broken, soils, soil)
     code = judge(s, setting.mission, setting.rover, tallest, terms)
     reward = 0.0
     for k in range(terms.shape[0]):
@@ -203,16 +225,19 @@ class Batch:
         self.reward_terms = np.zeros((count, len(REWARD_TERMS)), dtype=np.float32)
         self.rewards = np.zeros(count, dtype=np.float64)
         self.outcomes = np.zeros(count, dtype=np.int8)
-        self.ground = terrain_bank(world.map_seed, world.num_maps).ground
+        self._bank = terrain_bank(world.map_seed, world.num_maps)
+        self.ground = self._bank.ground
         self._rovers = Rovers(
             state=self.state,
             counters=self.counters,
             generators=self.generators,
             conditions=self.conditions,
             soil=np.zeros((count, 2, WEIGHTS + 4), dtype=np.float64),
+            broken=np.zeros((count, 0), dtype=np.uint8),
         )
         self._setting = Setting(
             ground=self.ground,
+            forms=no_landforms(len(self.ground)),
             rover=rover.to_array(),
             wheels=rover.wheels,
             soils=rover.soil_table(),
@@ -230,6 +255,28 @@ class Batch:
     def seed(self, seed: int) -> None:
         """Give rover i the generator of seed + i."""
         self.generators[:] = seeded(seed, len(self.generators))
+
+    def set_conditions(self, conditions: Rows) -> None:
+        """Give every rover its conditions, and the memory that these need.
+
+        Args:
+            conditions: (n, 26) or (26,) for all, columns in dynamics.py.
+        """
+        self.conditions[:] = conditions
+        if conditions[..., [CRATERS, RIPPLES, TARS, CRUST]].any():
+            self._setting = self._setting._replace(forms=self._bank.forms)
+        if not self._rovers.broken.size and conditions[..., CRUST].any():
+            broken = np.zeros((len(self.state), SIDE * SIDE // 8), dtype=np.uint8)
+            self._rovers = self._rovers._replace(broken=broken)
+
+    @property
+    def forms(self) -> Layers:
+        """Landforms of the maps (M, 256, 256, 4); one cell each while no condition has asked for them."""
+        return self._setting.forms
+
+    def broken(self, index: int) -> Bits:
+        """The cells whose crust rover `index` has broken: (8192,), a bit each, or (0,) without crust."""
+        return self._rovers.broken[index]
 
     def start(self, mask: NDArray[np.bool_]) -> None:
         """Begin an episode for each rover of the mask (n,); the others' observations stay."""

@@ -116,7 +116,7 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
     def set_conditions(self, conditions: Conditions) -> None:
         """Change the world at once; a change of `target_b` counts from the next episode."""
         self.conditions = conditions
-        self._batch.conditions[:] = conditions.to_array()
+        self._batch.set_conditions(conditions.to_array())
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from rover_cl_envs.compiled import Layers, Row, compiled
 from rover_cl_envs.dynamics import (
     COVER,
+    CRATERS,
+    CRUST,
     OBSTACLE,
     PITCH,
     REWARDED,
@@ -19,20 +21,26 @@ from rover_cl_envs.dynamics import (
     SLIP_L,
     SLIP_R,
     STEP_LENGTH,
+    STRENGTH,
     STUCK,
     TARGET_AX,
     TARGET_AY,
     TARGET_B,
     TARGET_BX,
     TARGET_BY,
+    TARS,
     TO_GO,
     WHEEL_L,
     WHEEL_R,
     YAW,
     X,
     Y,
+    cell_index,
+    ground_pressure,
+    has_forms,
     patch_share,
 )
+from rover_cl_envs.landforms import form_height, has_crust
 from rover_cl_envs.randomness import uniform
 from rover_cl_envs.terrain import CELL, PATCH, PATCH_UNIT, SIDE, rock_height
 from rover_cl_envs.terrain import ROCK as ROCK_LAYER
@@ -108,12 +116,35 @@ class Mission:
 STUCK_STEPS = 2  # driven steps of spinning after which a rover counts as embedded
 TIP_GRADE = 1.0  # tangent of 45 degrees
 TRIES = 64  # draws of a place before an unlucky one is taken
+STEEP_START = 0.36  # grade of landforms, 20 degrees, on which nobody starts and no target lies
 CLEAR = 4  # cells of free ground on each side of a start or a target: a rover's wheels, whatever its yaw
 
 
 @compiled
-def _is_clear(ground: Layers, x: float, y: float, c: Row, climbed: float) -> bool:
-    """Whether the ground up to one metre from x, y has no patch, and no rock higher than `climbed` [m]."""
+def _is_even(forms: Layers, x: float, y: float, c: Row) -> bool:
+    """Whether the ground up to one metre from x, y bears no crust that breaks, and isn't a steep wall."""
+    if ground_pressure(c) > c[STRENGTH]:
+        for i in range(-CLEAR, CLEAR + 1):
+            for j in range(-CLEAR, CLEAR + 1):
+                if has_crust(forms[cell_index(y + i * CELL), cell_index(x + j * CELL)], c[CRUST]):
+                    return False
+    reach = CLEAR * CELL
+    craters, tars = c[CRATERS], c[TARS]
+    rise_x = form_height(forms, x + reach, y, craters, 0.0, tars)
+    rise_x -= form_height(forms, x - reach, y, craters, 0.0, tars)
+    rise_y = form_height(forms, x, y + reach, craters, 0.0, tars)
+    rise_y -= form_height(forms, x, y - reach, craters, 0.0, tars)
+    return math.hypot(rise_x, rise_y) <= 2.0 * reach * STEEP_START
+
+
+@compiled
+def _is_clear(ground: Layers, forms: Layers, x: float, y: float, c: Row, climbed: float) -> bool:
+    """Whether the ground up to one metre from x, y has no patch, and no rock higher than `climbed` [m].
+
+    Where there are landforms, no crust that breaks and no steep wall either.
+    """
+    if has_forms(c, forms) and not _is_even(forms, x, y, c):
+        return False
     column, row = math.floor(x / CELL), math.floor(y / CELL)
     for i in range(row - CLEAR, row + CLEAR + 1):
         for j in range(column - CLEAR, column + CLEAR + 1):
@@ -127,7 +158,14 @@ def _is_clear(ground: Layers, x: float, y: float, c: Row, climbed: float) -> boo
 
 @compiled
 def _place_target(
-    s: Row, c: Row, mission: Row, climbed: float, ground: Layers, generator: NDArray[np.uint64], column: int
+    s: Row,
+    c: Row,
+    mission: Row,
+    climbed: float,
+    ground: Layers,
+    forms: Layers,
+    generator: NDArray[np.uint64],
+    column: int,
 ) -> None:
     """Draw target A (column TARGET_AX) or B around the rover, on clear ground and apart from the other."""
     for _ in range(TRIES):
@@ -138,21 +176,29 @@ def _place_target(
         gap = math.hypot(s[TARGET_BX] - s[TARGET_AX], s[TARGET_BY] - s[TARGET_AY])
         if column == TARGET_BX and gap < mission[APART]:
             continue
-        if _is_clear(ground, s[column], s[column + 1], c, climbed):
+        if _is_clear(ground, forms, s[column], s[column + 1], c, climbed):
             return
 
 
 @compiled
-def begin(s: Row, c: Row, mission: Row, rover: Row, ground: Layers, generator: NDArray[np.uint64]) -> None:
+def begin(
+    s: Row,
+    c: Row,
+    mission: Row,
+    rover: Row,
+    ground: Layers,
+    forms: Layers,
+    generator: NDArray[np.uint64],
+) -> None:
     """Place the rover of state `s` (24,) and its two targets, and draw which target is rewarded."""
     for _ in range(TRIES):
         s[X], s[Y] = SIDE * CELL * uniform(generator), SIDE * CELL * uniform(generator)
-        if _is_clear(ground, s[X], s[Y], c, rover[OBSTACLE]):
+        if _is_clear(ground, forms, s[X], s[Y], c, rover[OBSTACLE]):
             break
     s[YAW] = math.pi * (2.0 * uniform(generator) - 1.0)
     s[REWARDED] = 1.0 if uniform(generator) < c[TARGET_B] else 0.0
-    _place_target(s, c, mission, rover[OBSTACLE], ground, generator, TARGET_AX)
-    _place_target(s, c, mission, rover[OBSTACLE], ground, generator, TARGET_BX)
+    _place_target(s, c, mission, rover[OBSTACLE], ground, forms, generator, TARGET_AX)
+    _place_target(s, c, mission, rover[OBSTACLE], ground, forms, generator, TARGET_BX)
     s[TO_GO] = distance_to(s, s[REWARDED])
 
 

@@ -31,6 +31,8 @@ class Ground:
     """(n, n) rock height [m], 0 where there is none"""
     cell: float
     """width of a cell [m]"""
+    crust: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((1, 1), dtype=np.bool_))
+    """(n, n) where there is crust at the beginning of an episode; (1, 1) where there are no landforms"""
     climbed: float = math.inf
     """rocks up to this height can be driven over [m]"""
     slope: tuple[float, float] = (0.0, 0.0)
@@ -84,6 +86,8 @@ class Scene:
     """the terms of the last step's reward, by name"""
     score: float | None = None
     """sum of rewards in this episode, where somebody keeps it"""
+    broken: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), dtype=np.int64))
+    """(k, 2) row and column of the cells whose crust this rover has broken"""
     conditions: tuple[tuple[str, float, float, bool], ...] = ()
     """the world: name, value, where that lies in its range, 0 to 1, and whether it is out of the ordinary"""
 

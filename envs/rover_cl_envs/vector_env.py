@@ -139,14 +139,14 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         """
         self._drift = None
         if isinstance(conditions, Conditions):
-            self._batch.conditions[:] = conditions.to_array()
+            self._batch.set_conditions(conditions.to_array())
             return
         if len(conditions) != self.num_envs:
             raise ValueError(
                 f"conditions has {len(conditions)} entries, "
                 f"expected one, or one for each of {self.num_envs} rovers."
             )
-        self._batch.conditions[:] = np.stack([c.to_array() for c in conditions])
+        self._batch.set_conditions(np.stack([c.to_array() for c in conditions]))
 
     def follow(self, drift: Drift) -> None:
         """Let the conditions of all rovers drift with the steps taken from now on, summed over the rovers."""
@@ -205,7 +205,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             raise ValueError("step() before reset(): call reset() first.")
         b = self._batch
         if self._drift is not None:
-            b.conditions[:] = self._drift.at(self._steps).to_array()
+            b.set_conditions(self._drift.at(self._steps).to_array())
         if self._mode is AutoresetMode.DISABLED and b.counters[:, RESTART].any():
             raise ValueError("an episode has ended: call reset(options={'reset_mask': ...}) first.")
         b.step(self._commands(actions))

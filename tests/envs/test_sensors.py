@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,16 +38,32 @@ TRACES: dict[str, tuple[dict[str, Any], range]] = {
     "rock_abundance": ({"rock_abundance": 0.1}, HEIGHTS),
     "motor_gain": ({"motor_gain": 0.5}, range(14, 15)),
     "steering_bias": ({"steering_bias": 0.3}, range(15, 16)),
+    "crater_freshness": ({"crater_freshness": 0.5}, HEIGHTS),
+    "ripple_height": ({"ripple_height": 0.1}, HEIGHTS),
+    "tar_height": ({"tar_height": 0.5}, HEIGHTS),
+    "ripple_softness": ({"ripple_softness": 1.0}, range(8, 10)),
+    "crust_cover": ({"crust_cover": 0.5, "crust_contrast": 1.0}, ALBEDO),
+    "crust_strength": ({"crust_strength": 20.0}, range(8, 10)),
+    "crust_contrast": ({"crust_contrast": -1.0}, ALBEDO),
     "wheel_health": ({"wheel_health": (1.0, 1.0, 1.0, 0.0, 1.0, 1.0)}, range(24, 25)),
+}
+# Drifts that need something else to act on.
+GIVEN: dict[str, dict[str, Any]] = {
+    "ripple_softness": {"ripple_height": 0.2},
+    "crust_strength": {"crust_cover": 0.8},
+    "crust_contrast": {"crust_cover": 0.5, "crust_strength": 20.0},
 }
 
 
-@pytest.fixture(scope="module")
-def looks() -> list[tuple[NDArray[np.float32], Scene, tuple[float, float]]]:
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "landforms"])
+def looks(request: pytest.FixtureRequest) -> list[tuple[NDArray[np.float32], Scene, tuple[float, float]]]:
     """Observations of rovers that were driven about, with the scene and the last command."""
     world = Conditions(
         relief=0.06, rock_abundance=0.05, gravity=5.0, slope_east=0.05, wheel_health=(1, 0.5, 1, 0, 1, 1)
     )
+    if request.param:
+        world = replace(world, ripple_height=0.2, tar_height=0.6, crater_freshness=0.3)
+        world = replace(world, crust_cover=0.4, crust_strength=30.0, crust_contrast=-0.7)
     envs = MarsRoverVectorEnv(8, num_maps=2, conditions=world, time_limit=100)
     observations = envs.reset(seed=0)[0]
     out = []
@@ -143,12 +160,13 @@ def test_ring_shows_heights_and_albedo(
 @pytest.mark.parametrize("name", TRACES)
 def test_every_drift_leaves_a_trace(name: str) -> None:
     changes, trace = TRACES[name]
-    base, moved = (MarsRoverVectorEnv(ROVERS, num_maps=2) for _ in range(2))
+    given = GIVEN.get(name, {})
+    base, moved = (MarsRoverVectorEnv(ROVERS, num_maps=2, conditions=Conditions(**given)) for _ in range(2))
     base.reset(seed=0)
     moved.reset(seed=0)
-    moved.set_conditions(Conditions(**changes))
-    # A rover meets a soft patch after some steps; the rest shows at once, or when it stands anew.
-    steps = 40 if name == "patch_fluffiness" else 2
+    moved.set_conditions(Conditions(**given, **changes))
+    # A rover meets a soft patch or a crater after some steps; the rest shows at once, or when it stands anew.
+    steps = 40 if name in ("patch_fluffiness", "crater_freshness", "crust_strength") else 2
     for _ in range(steps):
         plain, other = base.step(AHEAD)[0], moved.step(AHEAD)[0]
         differ = (np.abs(plain - other)[:, trace] > 0.005).any(axis=1)
