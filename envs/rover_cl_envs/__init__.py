@@ -10,6 +10,8 @@ from rover_cl_envs.drift import Drift as Drift
 from rover_cl_envs.drift_env import MarsDriftEnv as MarsDriftEnv
 from rover_cl_envs.env import MarsRoverEnv as MarsRoverEnv
 from rover_cl_envs.mission import Mission as Mission
+from rover_cl_envs.sites import Site as Site
+from rover_cl_envs.sites import get_site as get_site
 from rover_cl_envs.streams import Segment as Segment
 from rover_cl_envs.streams import Stream as Stream
 from rover_cl_envs.streams import Task as Task
