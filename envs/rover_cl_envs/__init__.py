@@ -16,7 +16,11 @@ from rover_cl_envs.streams import Segment as Segment
 from rover_cl_envs.streams import Stream as Stream
 from rover_cl_envs.streams import Task as Task
 from rover_cl_envs.streams import get_stream as get_stream
+from rover_cl_envs.terrain import TerrainBank
 from rover_cl_envs.vector_env import MarsRoverVectorEnv as MarsRoverVectorEnv
+
+Terrain = TerrainBank
+"""Maps to drive on; `Terrain.from_dem(path)` makes them of real ground."""
 
 # Both environments check order and actions by themselves, at a fraction of what Gymnasium's wrappers cost.
 if "RoverCL/MarsRover-v0" not in registry:

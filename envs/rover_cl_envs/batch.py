@@ -225,7 +225,7 @@ class Batch:
         self.reward_terms = np.zeros((count, len(REWARD_TERMS)), dtype=np.float32)
         self.rewards = np.zeros(count, dtype=np.float64)
         self.outcomes = np.zeros(count, dtype=np.int8)
-        self._bank = terrain_bank(world.map_seed, world.num_maps)
+        self._bank = world.terrain or terrain_bank(world.map_seed, world.num_maps)
         self.ground = self._bank.ground
         self._rovers = Rovers(
             state=self.state,

@@ -11,14 +11,16 @@ Pathfinder sites: 0.5 to 0.8); rocks after Golombek and Rapp (1997) and Golombek
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
 
 from rover_cl_envs.compiled import Layers, compiled
+from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.grid import CELL as CELL
 from rover_cl_envs.grid import SIDE as SIDE
 from rover_cl_envs.grid import counts, ranks, rms_rise, self_affine, smooth
@@ -58,6 +60,23 @@ class TerrainBank:
     `values` gives the first three as numbers, `rock_height` the last."""
     seed: int
     """of the landforms; map m draws from it and from m alone"""
+    conditions: Conditions = field(default_factory=Conditions)
+    """under which real ground has its true heights and mean slope; procedural ground has no own"""
+
+    @classmethod
+    def from_dem(
+        cls,
+        path: str | Path,
+        *,
+        tiles: int = 8,
+        window: tuple[int, int, int, int] | None = None,
+        post_spacing: float | None = None,
+        seed: int = 0,
+    ) -> TerrainBank:
+        """Real ground from a GeoTIFF or PDS3 file; all about it in `dem.bank_from_dem`."""
+        from rover_cl_envs.dem import bank_from_dem  # which makes banks, and needs the `dem` extra
+
+        return bank_from_dem(path, tiles=tiles, window=window, post_spacing=post_spacing, seed=seed)
 
     @cached_property
     def forms(self) -> Layers:

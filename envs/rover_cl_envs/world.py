@@ -10,6 +10,7 @@ from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.mission import Mission
 from rover_cl_envs.rovers import get_rover
 from rover_cl_envs.sensors import BLOCKS
+from rover_cl_envs.terrain import TerrainBank
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,8 @@ class World:
     """seed of the bank of maps; another seed shares no map"""
     num_maps: int = 8
     """maps in the bank; an episode draws one"""
+    terrain: TerrainBank | None = field(default=None, repr=False)
+    """maps to drive on, as of `Terrain.from_dem`; None: procedural ones, by the two fields above"""
     time_limit: int = 200
     """steps after which an episode is truncated; `max_episode_steps` of `gymnasium.make` puts a wrapper
     around it that can only shorten it, and that `outcome` knows nothing of"""
