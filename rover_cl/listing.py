@@ -11,11 +11,14 @@ DESCRIPTIONS = {
 
 
 def environments() -> list[Row]:
-    """Give the registered environments: name, description."""
+    """Give the registered environments, and the sites whose conditions they take: name, description."""
     import gymnasium
 
+    from rover_cl_envs.sites import SITES
+
     names = sorted(name for name in gymnasium.registry if name.startswith("RoverCL/"))
-    return [{"name": name, "description": DESCRIPTIONS.get(name, "")} for name in names]
+    rows = [{"name": name, "description": DESCRIPTIONS.get(name, "")} for name in names]
+    return rows + [{"name": f"site {site.name}", "description": site.description} for site in SITES.values()]
 
 
 def streams() -> list[Row]:

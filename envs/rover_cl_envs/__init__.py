@@ -13,11 +13,17 @@ from rover_cl_envs.drift import Drift as Drift
 from rover_cl_envs.drift_env import MarsDriftEnv as MarsDriftEnv
 from rover_cl_envs.env import MarsRoverEnv as MarsRoverEnv
 from rover_cl_envs.mission import Mission as Mission
+from rover_cl_envs.sites import Site as Site
+from rover_cl_envs.sites import get_site as get_site
 from rover_cl_envs.streams import Segment as Segment
 from rover_cl_envs.streams import Stream as Stream
 from rover_cl_envs.streams import Task as Task
 from rover_cl_envs.streams import get_stream as get_stream
+from rover_cl_envs.terrain import TerrainBank
 from rover_cl_envs.vector_env import MarsRoverVectorEnv as MarsRoverVectorEnv
+
+Terrain = TerrainBank
+"""Maps to drive on; `Terrain.from_dem(path)` makes them of real ground."""
 
 # Both environments check order and actions by themselves, at a fraction of what Gymnasium's wrappers cost.
 if "RoverCL/MarsRover-v0" not in registry:

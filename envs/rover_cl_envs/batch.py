@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 
 from rover_cl_envs.bodies import BODIES
 from rover_cl_envs.camera import CHANNELS, PIXELS
+from rover_cl_envs.compiled import Bits, Layers
 from rover_cl_envs.conditions import Conditions
-from rover_cl_envs.dynamics import STATE, WEIGHTS
+from rover_cl_envs.dynamics import CRATERS, CRUST, RIPPLES, STATE, TARS, WEIGHTS
 from rover_cl_envs.fleet import Fleet
+from rover_cl_envs.grid import SIDE
+from rover_cl_envs.landforms import no_landforms
 from rover_cl_envs.mission import REWARD_TERMS, RUNNING, Mission
 from rover_cl_envs.objectives import PROGRESS
 from rover_cl_envs.power import POWER_STATE
@@ -23,7 +26,7 @@ from rover_cl_envs.rows import MISSION, NEXT_MISSION, STAY, VEHICLE, Pictures, R
 from rover_cl_envs.sensors import block_starts, observation_size, ring_points
 from rover_cl_envs.stepping import start_where, step_parallel, step_serial
 from rover_cl_envs.sun import NET_FLUX
-from rover_cl_envs.terrain import terrain_bank
+from rover_cl_envs.terrain import TerrainBank, terrain_bank
 from rover_cl_envs.world import World
 
 SERIAL_BELOW = 64  # rovers; under it waking the threads costs more than they save
@@ -32,14 +35,24 @@ SERIAL_BELOW = 64  # rovers; under it waking the threads costs more than they sa
 class Batch:
     """The rovers of an environment, their ground and their conditions."""
 
-    def __init__(self, count: int, world: World, *, mode: int = STAY, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        world: World,
+        *,
+        terrain: TerrainBank | None = None,
+        mode: int = STAY,
+        threads: int | None = None,
+    ) -> None:
         self.world = world
         self._fleet = Fleet(world.rover, powered="power" in world.systems)
         self._missions = {world.mission: 0}
         self._allocate(count, world)
         self.rovers = self._state(count, world)
+        self._bank = terrain or terrain_bank(world.map_seed, world.num_maps)
         self.setting = Setting(
-            ground=terrain_bank(world.map_seed, world.num_maps).ground,
+            ground=self._bank.ground,
+            forms=no_landforms(len(self._bank.ground)),
             **self._fleet.to_arrays()._asdict(),
             missions=world.mission.to_array()[None],
             net_flux=NET_FLUX,
@@ -83,6 +96,7 @@ class Batch:
             generators=self.generators,
             conditions=self.conditions,
             soil=np.zeros((count, 2, WEIGHTS + 4), dtype=np.float64),
+            broken=np.zeros((count, 0), dtype=np.uint8),
             progress=np.zeros((count, PROGRESS), dtype=np.float32),
             power=self.power,
             bodies=self.bodies,
@@ -107,6 +121,24 @@ class Batch:
         self.counters[:, NEXT_MISSION] = missions
         self.counters[:, VEHICLE] = [self._place(c.rover) for c in each]
         self.conditions[:] = np.stack([c.to_array() for c in each])
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Make the landforms, and the memory of broken crust, once a condition asks for them."""
+        if self.setting.forms.shape[1] == 1 and self.conditions[:, [CRATERS, RIPPLES, TARS, CRUST]].any():
+            self.setting = self.setting._replace(forms=self._bank.forms)
+        if not self.rovers.broken.size and self.conditions[:, CRUST].any():
+            broken = np.zeros((len(self.state), SIDE * SIDE // 8), dtype=np.uint8)
+            self.rovers = self.rovers._replace(broken=broken)
+
+    @property
+    def forms(self) -> Layers:
+        """Landforms of the maps (M, 256, 256, 4); one cell each while no condition has asked for them."""
+        return self.setting.forms
+
+    def broken(self, index: int) -> Bits:
+        """The cells whose crust rover `index` has broken: (8192,), a bit each, or (0,) without crust."""
+        return self.rovers.broken[index]
 
     def vehicle(self, index: int) -> Rover:
         """Which rover that one of the batch is now."""

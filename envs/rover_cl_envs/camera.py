@@ -35,7 +35,6 @@ from rover_cl_envs.dynamics import (
     COVER,
     EAST,
     NORTH,
-    ORIGIN,
     OUTCROP,
     REWARDED,
     ROCKS,
@@ -48,6 +47,7 @@ from rover_cl_envs.dynamics import (
     outcrop_share,
     patch_share,
 )
+from rover_cl_envs.grid import ORIGIN
 from rover_cl_envs.sensors import RING, SIZE, albedo
 from rover_cl_envs.terrain import (
     CELL,

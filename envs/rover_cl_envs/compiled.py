@@ -28,6 +28,8 @@ Row = NDArray[np.float32]
 """Numbers of one rover: state, conditions, mission, observation."""
 Layers = NDArray[np.int16]
 """One map, (256, 256, layers), or several."""
+Bits = NDArray[np.uint8]
+"""The cells of a map that a rover has changed, a bit each."""
 Coefficients = NDArray[np.float64]
 """Numbers of soils."""
 

@@ -52,6 +52,13 @@ RANGES: dict[str, tuple[float, float]] = {
     "cold": (-30.0, 60.0),
     "initial_charge": (0.05, 1.0),
     "clock_rate": (1.0, 720.0),
+    "crater_freshness": (0.0, 1.0),
+    "ripple_height": (0.0, 0.3),
+    "tar_height": (0.0, 2.0),
+    "ripple_softness": (0.0, 1.0),
+    "crust_cover": (0.0, 1.0),
+    "crust_strength": (0.0, 30.0),
+    "crust_contrast": (-1.0, 1.0),
 }
 """Valid range of every scalar condition, ends included."""
 
@@ -142,6 +149,20 @@ class Conditions:
     """charge over capacity when an episode begins; counts from the next episode"""
     clock_rate: float = 1.0
     """time on the clock over time driven: rovers stand and think between moves; a step is 5 s of driving"""
+    crater_freshness: float = 0.0
+    """depth of the craters over that of fresh ones, a fifth of their width; 0 none, 0.15-0.5 degraded"""
+    ripple_height: float = 0.0
+    """height of ripples, 3 m from crest to crest [m]; Meridiani 0.1-0.3"""
+    tar_height: float = 0.0
+    """height of transverse aeolian ridges, about 26 m from crest to crest [m]; typically 1.3"""
+    ripple_softness: float = 0.0
+    """how far the soil of ripple and ridge crests goes towards drift; 0 as the ground between, 1 drift"""
+    crust_cover: float = 0.0
+    """share of the ground under a crust, firm while it holds; below it lies the soil of the patches"""
+    crust_strength: float = 8.0
+    """ground pressure at which the crust breaks [kPa]; it stays broken for the rest of the episode"""
+    crust_contrast: float = 0.0
+    """how crust looks: +1 bright, -1 dark, like outcrop or patches; 0 like what is below"""
     wheel_health: tuple[float, ...] = (1.0,) * 6
     """driving torque of each wheel, 1 healthy, 0 dead (`wheel_drag` says how); in the order of `WHEELS`"""
     rover: str | Rover | None = None

@@ -15,7 +15,10 @@ import math
 
 import numpy as np
 
-from rover_cl_envs.compiled import Coefficients, Layers, Row, compiled
+from rover_cl_envs.compiled import Bits, Coefficients, Layers, Row, compiled
+from rover_cl_envs.grid import CELL, ORIGIN, SIDE
+from rover_cl_envs.grid import cell_index as cell_index
+from rover_cl_envs.landforms import break_crust, crest_share, form_height, has_crust, is_broken
 from rover_cl_envs.rovers import STEP_SECONDS as STEP_SECONDS
 from rover_cl_envs.soil import (
     ALPHA,
@@ -28,14 +31,12 @@ from rover_cl_envs.soil import (
     weigh,
 )
 from rover_cl_envs.terrain import (
-    CELL,
     PATCH,
     PATCH_EDGE,
     PATCH_UNIT,
     RELIEF,
     RELIEF_UNIT,
     ROCK,
-    SIDE,
     rock_height,
 )
 
@@ -54,10 +55,8 @@ SIDE_SLIDE = 0.5  # sideways drift over ground covered, per tangent of roll
 STUCK_SLIP = 0.6  # mean slip that counts towards embedding; MER's drives stopped at 0.4
 AT_REST = 0.02  # wheel speed below which a wheel stands still, in shares of top speed
 SLOWEST = 0.1  # share of the commanded speed that a motor near stall still makes
-
-ORIGIN = 2.0**20
-"""Cells, a multiple of SIDE, added so that cutting off a fraction rounds down west and south of the origin
-too: `math.floor` of a float32 is a call into the C library."""
+CRUST_SOIL = 1 / 6  # fluffiness of a crust that holds: half way from bedrock to regolith
+MARS_GRAVITY = 3.72  # [m/s^2]
 
 # Columns of a rover's state row (n, STATE), float32. Pitch and roll are kept as tangents.
 X, Y, YAW, WHEEL_L, WHEEL_R, SLIP_L, SLIP_R, SINK_L, SINK_R = range(9)
@@ -103,19 +102,20 @@ STATE = 24
     COLD,
     INITIAL_CHARGE,
     CLOCK_RATE,
+    CRATERS,
+    RIPPLES,
+    TARS,
+    SOFTNESS,
+    CRUST,
+    STRENGTH,
+    CRUST_LOOK,
     HEALTH,
-) = range(37)
+) = range(44)
 
 WEIGHTS = 9  # first scratch column of a soil row (2, 13), behind the coefficients
 
 # Columns of a rover description (9,), float32: Rover.to_array. FULL is a step's travel at full drive [m].
 MASS, RADIUS, WHEELBASE, TRACK, STALL, OBSTACLE, FULL, TIP_GRADE, PRESSURE = range(9)
-
-
-@compiled
-def cell_index(position: float) -> int:
-    """Index of the cell that holds a coordinate [m], from -250 km on, on the periodic map."""
-    return int(position / CELL + ORIGIN) & (SIDE - 1)
 
 
 @compiled
@@ -144,19 +144,87 @@ def relief_at(ground: Layers, x: float, y: float) -> float:
 
 
 @compiled
+def has_forms(c: Row, forms: Layers) -> bool:
+    """Whether conditions `c` ask for landforms; never where these are stood in for by one cell."""
+    asked = c[CRATERS] > 0.0 or c[RIPPLES] > 0.0 or c[TARS] > 0.0 or c[CRUST] > 0.0
+    return asked and forms.shape[0] == SIDE
+
+
+@compiled
+def ground_pressure(c: Row, rover: Row) -> float:
+    """Mean pressure under the rover's wheels [kPa], in proportion to its weight."""
+    return rover[PRESSURE] * c[GRAVITY] / MARS_GRAVITY
+
+
+@compiled
+def _formed_soil(
+    fluffiness: float, iy: int, ix: int, c: Row, rover: Row, forms: Layers, broken: Bits
+) -> float:
+    """Fluffiness under a wheel where landforms may lie on the ground; breaks a crust that is too weak."""
+    cell = forms[iy, ix]
+    if has_crust(cell, c[CRUST]):
+        if not is_broken(broken, iy, ix):
+            if ground_pressure(c, rover) <= c[STRENGTH]:
+                return CRUST_SOIL
+            break_crust(broken, iy, ix)
+        return c[PATCHES]
+    loose = c[SOFTNESS] * crest_share(cell, c[RIPPLES], c[TARS])
+    return fluffiness + loose * (1.0 - fluffiness)
+
+
+@compiled
+def _settle_on_forms(
+    s: Row,
+    c: Row,
+    rover: Row,
+    wheels: Row,
+    ground: Layers,
+    forms: Layers,
+    broken: Bits,
+    soil: Coefficients,
+) -> tuple[float, float, float]:
+    """What landforms change under the wheels: the soils' weights, and the mean height of each side.
+
+    A loop of its own, so that a rover without landforms does not carry it along.
+
+    Returns:
+        Lift of the left and of the right side [m], and of the pitch as `settle` sums it up [m].
+    """
+    cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
+    left, right, pitch = 0.0, 0.0, 0.0
+    soil[:, WEIGHTS:] = 0.0
+    for w in range(6):
+        x = s[X] + cos * wheels[w, 0] - sin * wheels[w, 1]
+        y = s[Y] + sin * wheels[w, 0] + cos * wheels[w, 1]
+        iy, ix = cell_index(y), cell_index(x)
+        lift = form_height(forms, x, y, c[CRATERS], c[RIPPLES], c[TARS])
+        left += lift / 3.0 if w < 3 else 0.0
+        right += lift / 3.0 if w >= 3 else 0.0
+        pitch += (0.5 if w % 3 == 0 else -0.25) * lift
+        field = ground[iy, ix, PATCH] * PATCH_UNIT
+        soft, firm = patch_share(field, c[COVER]), outcrop_share(field, c[OUTCROP])
+        bare = c[GROUND] * (1.0 - soft - firm) + soft * c[PATCHES]
+        weigh(_formed_soil(bare, iy, ix, c, rover, forms, broken), 1.0 / 3.0, soil[w // 3, WEIGHTS:])
+    return left, right, pitch
+
+
+@compiled
 def settle(
     s: Row,
     c: Row,
     rover: Row,
     wheels: Row,
     ground: Layers,
+    forms: Layers,
+    broken: Bits,
     soils: Coefficients,
     soil: Coefficients,
 ) -> float:
     """Put the rover's six wheels on the ground.
 
     Writes pitch and roll into the state `s` (24,), as tangents, and the mean soil of each side into
-    `soil` (2, 13), whose last four columns are scratch for the anchors' weights.
+    `soil` (2, 13), whose last four columns are scratch for the anchors' weights. Crust that gives way is
+    noted in the rover's row `broken`.
     The differential halves the pitch of the two rockers; each rocker's pitch is that of the line from
     the middle of its bogie, which carries the middle and the rear wheel, to its front wheel.
 
@@ -184,6 +252,9 @@ def settle(
         field = cell[PATCH] * PATCH_UNIT
         soft, firm = patch_share(field, c[COVER]), outcrop_share(field, c[OUTCROP])
         weigh(c[GROUND] * (1.0 - soft - firm) + soft * c[PATCHES], 1.0 / 3.0, soil[side, WEIGHTS:])
+    if has_forms(c, forms):
+        lift_left, lift_right, lift_pitch = _settle_on_forms(s, c, rover, wheels, ground, forms, broken, soil)
+        left, right, pitch = left + lift_left, right + lift_right, pitch + lift_pitch
     blend(soils, soil[0, WEIGHTS:], soil[0, :WEIGHTS])
     blend(soils, soil[1, WEIGHTS:], soil[1, :WEIGHTS])
     s[PITCH] = pitch / (0.75 * rover[WHEELBASE])
@@ -289,12 +360,14 @@ def rest(
     rover: Row,
     wheels: Row,
     ground: Layers,
+    forms: Layers,
+    broken: Bits,
     soils: Coefficients,
     soil: Coefficients,
 ) -> None:
     """Put a rover that has just been placed at rest: settled on the ground, nothing turning."""
     s[WHEEL_L : AHEAD + 2] = 0.0
     s[DRIVE], s[STEER], s[STUCK] = 0.0, 0.0, 0.0
-    settle(s, c, rover, wheels, ground, soils, soil)
+    settle(s, c, rover, wheels, ground, forms, broken, soils, soil)
     for side in range(2):
         s[SINK_L + side] = rover[RADIUS] * math.exp(soil[side, ALPHA])

@@ -15,6 +15,7 @@ from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS, RUNNING, SUCCESS, TIME
 from rover_cl_envs.portrait import NO_TRAIL, Portraits
 from rover_cl_envs.rows import RESTART
 from rover_cl_envs.scene import Scene, between
+from rover_cl_envs.terrain import TerrainBank
 from rover_cl_envs.vector_env import (
     DISCRETE_ACTIONS,
     RENDER_FPS,
@@ -70,6 +71,7 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         conditions: what may drift.
         action_type: "continuous" or "discrete".
         world: what stays.
+        terrain: maps to drive on, such as `Terrain.from_dem` gives; None: procedural ones, by `map_seed`.
         fields: those of `World` to be changed in `world`: `rover="mer"`, `time_limit=100`, ...
         render_mode: None; "rgb_array": `render` gives a picture; or "human": every step is shown in a window
             as five pictures, at 60 a second, so that a step takes 1/12 s. If the window is closed, the
@@ -93,6 +95,7 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         conditions: Conditions | None = None,
         action_type: str = "continuous",
         world: World | None = None,
+        terrain: TerrainBank | None = None,
         render_mode: str | None = None,
         render_size: tuple[int, int] = RENDER_SIZE,
         **fields: Any,
@@ -105,7 +108,7 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         self.action_space: spaces.Space[Any] = action_space(action_type)
         self.render_mode = render_mode
         self._discrete = action_type == "discrete"
-        self._batch = Batch(1, world, threads=1)
+        self._batch = Batch(1, world, terrain=terrain, threads=1)
         self._command = np.zeros((1, 2), dtype=np.float32)
         self._started = False
         self._portraits = Portraits(self._batch)

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from rover_cl_envs.compiled import Layers, Row, compiled
 from rover_cl_envs.dynamics import (
     COVER,
+    CRATERS,
+    CRUST,
     FULL,
     OBSTACLE,
     PITCH,
@@ -24,12 +26,14 @@ from rover_cl_envs.dynamics import (
     ROLL,
     SLIP_L,
     SLIP_R,
+    STRENGTH,
     STUCK,
     TARGET_AX,
     TARGET_AY,
     TARGET_B,
     TARGET_BX,
     TARGET_BY,
+    TARS,
     TIP_GRADE,
     TO_GO,
     TRACK,
@@ -39,9 +43,13 @@ from rover_cl_envs.dynamics import (
     YAW,
     X,
     Y,
+    cell_index,
+    ground_pressure,
+    has_forms,
     patch_share,
 )
 from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.landforms import form_height, has_crust
 from rover_cl_envs.randomness import uniform
 from rover_cl_envs.terrain import CELL, PATCH, PATCH_UNIT, SIDE, rock_height
 from rover_cl_envs.terrain import ROCK as ROCK_LAYER
@@ -225,6 +233,7 @@ MISSIONS: dict[str, Mission] = {
 (KIND, STRIKE, EMPTY, STANDOFF_NEAR, STANDOFF_FAR, FACING, HOLD, HELD, WRONG_ENDS, DURATION) = range(14, 24)
 ENERGY, WAYPOINTS, WAYPOINT, STEP_BUDGET, ENERGY_BUDGET, DRAINED = range(24, 30)
 STUCK_STEPS = 2  # driven steps of spinning after which a rover counts as embedded
+STEEP_START = 0.36  # grade of landforms, 20 degrees, on which nobody starts and no target lies
 TRIES = 64  # draws of a place before an unlucky one is taken
 
 
@@ -235,8 +244,31 @@ def clearance(rover: Row) -> int:
 
 
 @compiled
-def is_clear(ground: Layers, x: float, y: float, c: Row, rover: Row) -> bool:
-    """Whether the ground under a rover at x, y has no patch, and no rock higher than it climbs."""
+def _is_even(forms: Layers, x: float, y: float, c: Row, rover: Row) -> bool:
+    """Whether the ground under a rover at x, y bears no crust that breaks, and isn't a steep wall."""
+    clear = clearance(rover)
+    if ground_pressure(c, rover) > c[STRENGTH]:
+        for i in range(-clear, clear + 1):
+            for j in range(-clear, clear + 1):
+                if has_crust(forms[cell_index(y + i * CELL), cell_index(x + j * CELL)], c[CRUST]):
+                    return False
+    reach = clear * CELL
+    craters, tars = c[CRATERS], c[TARS]
+    rise_x = form_height(forms, x + reach, y, craters, 0.0, tars)
+    rise_x -= form_height(forms, x - reach, y, craters, 0.0, tars)
+    rise_y = form_height(forms, x, y + reach, craters, 0.0, tars)
+    rise_y -= form_height(forms, x, y - reach, craters, 0.0, tars)
+    return math.hypot(rise_x, rise_y) <= 2.0 * reach * STEEP_START
+
+
+@compiled
+def is_clear(ground: Layers, forms: Layers, x: float, y: float, c: Row, rover: Row) -> bool:
+    """Whether the ground under a rover at x, y has no patch, and no rock higher than it climbs.
+
+    Where there are landforms, no crust that breaks and no steep wall either.
+    """
+    if has_forms(c, forms) and not _is_even(forms, x, y, c, rover):
+        return False
     column, row, clear = math.floor(x / CELL), math.floor(y / CELL), clearance(rover)
     for i in range(row - clear, row + clear + 1):
         for j in range(column - clear, column + clear + 1):
@@ -250,7 +282,14 @@ def is_clear(ground: Layers, x: float, y: float, c: Row, rover: Row) -> bool:
 
 @compiled
 def _place_target(
-    s: Row, c: Row, mission: Row, rover: Row, ground: Layers, generator: NDArray[np.uint64], column: int
+    s: Row,
+    c: Row,
+    mission: Row,
+    rover: Row,
+    ground: Layers,
+    forms: Layers,
+    generator: NDArray[np.uint64],
+    column: int,
 ) -> None:
     """Draw target A (column TARGET_AX) or B around the rover, on clear ground and apart from the other."""
     for _ in range(TRIES):
@@ -261,21 +300,29 @@ def _place_target(
         gap = math.hypot(s[TARGET_BX] - s[TARGET_AX], s[TARGET_BY] - s[TARGET_AY])
         if column == TARGET_BX and gap < mission[APART]:
             continue
-        if is_clear(ground, s[column], s[column + 1], c, rover):
+        if is_clear(ground, forms, s[column], s[column + 1], c, rover):
             return
 
 
 @compiled
-def begin(s: Row, c: Row, mission: Row, rover: Row, ground: Layers, generator: NDArray[np.uint64]) -> None:
+def begin(
+    s: Row,
+    c: Row,
+    mission: Row,
+    rover: Row,
+    ground: Layers,
+    forms: Layers,
+    generator: NDArray[np.uint64],
+) -> None:
     """Place the rover of state `s` (24,) and its two targets, and draw which target is rewarded."""
     for _ in range(TRIES):
         s[X], s[Y] = SIDE * CELL * uniform(generator), SIDE * CELL * uniform(generator)
-        if is_clear(ground, s[X], s[Y], c, rover):
+        if is_clear(ground, forms, s[X], s[Y], c, rover):
             break
     s[YAW] = math.pi * (2.0 * uniform(generator) - 1.0)
     s[REWARDED] = 1.0 if uniform(generator) < c[TARGET_B] else 0.0
-    _place_target(s, c, mission, rover, ground, generator, TARGET_AX)
-    _place_target(s, c, mission, rover, ground, generator, TARGET_BX)
+    _place_target(s, c, mission, rover, ground, forms, generator, TARGET_AX)
+    _place_target(s, c, mission, rover, ground, forms, generator, TARGET_BX)
     s[TO_GO] = distance_to(s, s[REWARDED])
 
 

@@ -114,6 +114,7 @@ def _place_waypoint(
     mission: Row,
     rover: Row,
     ground: Layers,
+    forms: Layers,
     generator: NDArray[np.uint64],
     target: float,
 ) -> None:
@@ -124,7 +125,7 @@ def _place_waypoint(
         bearing = 2.0 * math.pi * uniform(generator)
         s[column] = s[other] + distance * math.cos(bearing)
         s[column + 1] = s[other + 1] + distance * math.sin(bearing)
-        if is_clear(ground, s[column], s[column + 1], c, rover):
+        if is_clear(ground, forms, s[column], s[column + 1], c, rover):
             return
 
 
@@ -136,6 +137,7 @@ def prepare(
     mission: Row,
     rover: Row,
     ground: Layers,
+    forms: Layers,
     generator: NDArray[np.uint64],
 ) -> None:
     """Begin a mission of another kind than "navigate", after `mission.begin` has placed rover and targets."""
@@ -144,7 +146,7 @@ def prepare(
         s[TO_GO] = abs(_standoff_error(s, mission))
     elif mission[KIND] == TRAVERSE:
         progress[WAYPOINTS_LEFT] = mission[WAYPOINTS]
-        _place_waypoint(s, c, mission, rover, ground, generator, 1.0 - s[REWARDED])
+        _place_waypoint(s, c, mission, rover, ground, forms, generator, 1.0 - s[REWARDED])
 
 
 @compiled
@@ -158,6 +160,7 @@ def assess(
     tallest: float,
     step: int,
     ground: Layers,
+    forms: Layers,
     generator: NDArray[np.uint64],
     terms: Row,
 ) -> int:
@@ -182,7 +185,7 @@ def assess(
         terms[BY_ENERGY] = mission[ENERGY] * gained
         code = RUNNING
     else:
-        code = _judge_waypoint(s, c, progress, mission, rover, ground, generator, terms)
+        code = _judge_waypoint(s, c, progress, mission, rover, ground, forms, generator, terms)
     if code == RUNNING:
         code = mishap(s, mission, rover, tallest, terms)
     if code != RUNNING:
@@ -248,6 +251,7 @@ def _judge_waypoint(
     mission: Row,
     rover: Row,
     ground: Layers,
+    forms: Layers,
     generator: NDArray[np.uint64],
     terms: Row,
 ) -> int:
@@ -265,7 +269,7 @@ def _judge_waypoint(
     terms[BY_WAYPOINT] = mission[WAYPOINT]
     column, after = TARGET_AX + 2 * int(s[REWARDED]), TARGET_AX + 2 * int(1.0 - s[REWARDED])
     s[column], s[column + 1] = s[after], s[after + 1]
-    _place_waypoint(s, c, mission, rover, ground, generator, 1.0 - s[REWARDED])
+    _place_waypoint(s, c, mission, rover, ground, forms, generator, 1.0 - s[REWARDED])
     s[TO_GO] = distance_to(s, s[REWARDED])
     return RUNNING
 

@@ -59,13 +59,14 @@ def _forecast(
     for side in range(2):
         for k in range(soil.shape[1]):
             soil[side, k] = rovers.soil[i, side, k]
-    ground, c, v = setting.ground[rovers.counters[i, MAP]], rovers.conditions[i], rovers.counters[i, VEHICLE]
+    m, c, v = rovers.counters[i, MAP], rovers.conditions[i], rovers.counters[i, VEHICLE]
+    ground, forms = setting.ground[m], setting.forms[m]
     rover, wheels = setting.rovers[v], setting.wheels[v]
     reach = setting.missions[rovers.counters[i, MISSION], REACH]
     s[d.DRIVE], s[d.STEER] = command, steer
     for _ in range(HELD):
         drive(s, c, rover, wheels, soil)
-        tallest = settle(s, c, rover, wheels, ground, setting.soils[v], soil)
+        tallest = settle(s, c, rover, wheels, ground, forms, rovers.broken[i], setting.soils[v], soil)
         if distance_to(s, s[d.REWARDED]) < reach:
             return -1.0
         tilt = s[d.PITCH] * s[d.PITCH] + s[d.ROLL] * s[d.ROLL]
@@ -194,8 +195,12 @@ class Planner:
         for i in np.flatnonzero((off > ASTRAY) & (b.counters[:, RESTART] == 0)):
             self._plan(int(i))
         out = np.zeros((len(off), 2), dtype=np.float32)
+        # A forecast must not break the crust that it looks at.
+        conditions = b.conditions.copy()
+        conditions[:, d.CRUST] = 0.0
+        rovers = b.rovers._replace(conditions=conditions)
         _command(
-            b.rovers, b.setting, self._ways, self._lengths, self._at, self._directions, *self._scratch, out
+            rovers, b.setting, self._ways, self._lengths, self._at, self._directions, *self._scratch, out
         )
         return out
 

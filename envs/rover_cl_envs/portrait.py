@@ -12,6 +12,7 @@ from rover_cl_envs import bodies
 from rover_cl_envs import dynamics as d
 from rover_cl_envs.batch import Batch
 from rover_cl_envs.conditions import RANGES, Conditions
+from rover_cl_envs.landforms import CRATER, CRATER_UNIT, CRUST, RIPPLE, SHARE_UNIT, TAR, broken_cells
 from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS
 from rover_cl_envs.power import CHARGE, SUN_EAST, SUN_UP
 from rover_cl_envs.rows import MAP, STEP
@@ -32,6 +33,7 @@ from rover_cl_envs.terrain import (
 KEPT_GROUNDS = 8
 _ORDINARY = {name: float(getattr(Conditions(), name)) for name in RANGES}
 _SHAPES_GROUND = (d.COVER, d.OUTCROP, d.CONTRAST, d.ROUGH, d.EAST, d.NORTH, d.ROCKS)
+_SHAPES_FORMS = (d.CRATERS, d.RIPPLES, d.TARS, d.CRUST, d.CRUST_LOOK)
 NO_TRAIL = np.zeros((0, TRAIL), dtype=np.float32)
 
 
@@ -99,6 +101,7 @@ class Portraits:
             conditions=_told(c),
             mission=mission.kind,
             bodies=_bodies(b.bodies[index]) if len(b.bodies) else (),
+            broken=broken_cells(b.broken(index)),
         )
 
     def trail_point(self, index: int) -> tuple[float, float, float, float, float]:
@@ -125,7 +128,7 @@ class Portraits:
         b = self._batch
         m, c = int(b.counters[index, MAP]), b.conditions[index]
         climbed = b.vehicle(index).obstacle
-        key = (m, climbed, *(float(c[column]) for column in _SHAPES_GROUND))
+        key = (m, climbed, *(float(c[column]) for column in _SHAPES_GROUND + _SHAPES_FORMS))
         if key not in self._grounds:
             self._grounds[key] = ground_of(b, m, c, climbed)
             if len(self._grounds) > KEPT_GROUNDS:
@@ -144,7 +147,7 @@ def _bodies(row: NDArray[np.float32]) -> tuple[tuple[str, float, float, float], 
 
 
 def _told(c: NDArray[np.float32]) -> tuple[tuple[str, float, float, bool], ...]:
-    """The scalar conditions of a row (31,) as a scene has them."""
+    """The scalar conditions of a row as a scene has them."""
     rows = []
     for value, (name, (low, high)) in zip(c.tolist(), RANGES.items(), strict=False):
         rows.append((name, value, (value - low) / (high - low), abs(value - _ORDINARY[name]) > 1e-6))
@@ -152,19 +155,32 @@ def _told(c: NDArray[np.float32]) -> tuple[tuple[str, float, float, bool], ...]:
 
 
 def ground_of(batch: Batch, m: int, c: NDArray[np.float32], climbed: float) -> Ground:
-    """Map `m` of a batch's bank, under the conditions `c` (19,), for a rover that climbs that high [m]."""
+    """Map `m` of a batch's bank, under the conditions `c`, for a rover that climbs that high [m]."""
     cells = batch.ground[m]
     code, patch = cells[..., ROCK], values(cells, PATCH)
     stands = code >> 8 <= int(ABUNDANCE_STEPS * c[d.ROCKS] + 1e-3)
     sand = np.clip((patch - (1 - c[d.COVER])) / PATCH_EDGE, 0, 1)
     outcrop = np.clip((c[d.OUTCROP] - patch) / PATCH_EDGE, 0, 1)
+    albedo = c[d.CONTRAST] * (sand - outcrop) + FLECKS * values(cells, TEXTURE)
+    look = c[d.CRUST_LOOK]
+    lift, crust = _forms_of(batch, m, c)
     return Ground(
-        heights=values(cells, RELIEF) * c[d.ROUGH],
+        heights=values(cells, RELIEF) * c[d.ROUGH] + lift,
         sand=sand,
         outcrop=outcrop,
-        albedo=c[d.CONTRAST] * (sand - outcrop) + FLECKS * values(cells, TEXTURE),
+        albedo=np.where(crust, (1 - abs(look)) * albedo + look, albedo),
+        crust=crust,
         rocks=np.where(stands, (code & 255) * ROCK_UNIT, 0).astype(np.float32),
         cell=CELL,
         climbed=climbed,
         slope=(float(c[d.EAST]), float(c[d.NORTH])),
     )
+
+
+def _forms_of(batch: Batch, m: int, c: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Height of map `m`'s landforms [m], and where there is crust: (256, 256), (1, 1) without landforms."""
+    forms = batch.forms[m]
+    lift = c[d.CRATERS] * np.float32(CRATER_UNIT) * forms[..., CRATER]
+    ridges = c[d.RIPPLES] * forms[..., RIPPLE] + c[d.TARS] * forms[..., TAR]
+    crust = (c[d.CRUST] > 0) & (forms[..., CRUST] * SHARE_UNIT >= 1 - c[d.CRUST])
+    return lift + np.float32(SHARE_UNIT) * ridges, crust

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import Coefficients, Layers, Row
+from rover_cl_envs.compiled import Bits, Coefficients, Layers, Row
 
 Rows = NDArray[np.float32]
 """Numbers of all rovers, a row each."""
@@ -39,6 +39,8 @@ class Rovers(NamedTuple):
     """(n, k), columns in dynamics.py"""
     soil: Coefficients
     """(n, 2, 13) soil under each side, and scratch"""
+    broken: Bits
+    """(n, 8192) the cells whose crust each rover has broken, a bit each; (n, 0) while there is no crust"""
     progress: Rows
     """(n, 4) how far the mission has got, columns in objectives.py"""
     power: Rows
@@ -52,6 +54,8 @@ class Setting(NamedTuple):
 
     ground: Layers
     """(M, 256, 256, 4) the maps"""
+    forms: Layers
+    """(M, 256, 256, 4) their landforms; (M, 1, 1, 4) while no condition asks for them"""
     rovers: Row
     """(R, 9) the fleet, columns in dynamics.py"""
     wheels: Row

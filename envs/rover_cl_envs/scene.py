@@ -31,6 +31,8 @@ class Ground:
     """(n, n) rock height [m], 0 where there is none"""
     cell: float
     """width of a cell [m]"""
+    crust: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((1, 1), dtype=np.bool_))
+    """(n, n) where there is crust at the beginning of an episode; (1, 1) where there are no landforms"""
     climbed: float = math.inf
     """rocks up to this height can be driven over [m]"""
     slope: tuple[float, float] = (0.0, 0.0)
@@ -92,6 +94,8 @@ class Scene:
     """charge over the capacity of a new battery, where the system "power" is on"""
     sun: tuple[float, float, float] | None = None
     """unit vector towards the sun: east, north, up; likewise"""
+    broken: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), dtype=np.int64))
+    """(k, 2) row and column of the cells whose crust this rover has broken"""
     conditions: tuple[tuple[str, float, float, bool], ...] = ()
     """the world: name, value, where that lies in its range, 0 to 1, and whether it is out of the ordinary"""
     mission: str = "navigate"

@@ -37,22 +37,24 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.air import HAZE, seen
-from rover_cl_envs.compiled import Layers, Row, compiled
+from rover_cl_envs.compiled import Bits, Layers, Row, compiled
 from rover_cl_envs.dynamics import (
     AHEAD,
     CONTRAST,
     COVER,
+    CRATERS,
+    CRUST,
+    CRUST_LOOK,
     DRIVE,
     EAST,
     GRAVITY,
     HEALTH,
     NORTH,
-    OPTICAL_DEPTH,
     OUTCROP,
     PITCH,
     RADIUS,
     REWARDED,
+    RIPPLES,
     ROCKS,
     ROLL,
     ROUGH,
@@ -64,6 +66,7 @@ from rover_cl_envs.dynamics import (
     STEP_LENGTH,
     STUCK,
     TARGET_AX,
+    TARS,
     TORQUE_L,
     TORQUE_R,
     TURNED,
@@ -73,9 +76,12 @@ from rover_cl_envs.dynamics import (
     X,
     Y,
     cell_index,
+    has_forms,
     outcrop_share,
     patch_share,
 )
+from rover_cl_envs.dynamics import MARS_GRAVITY as MARS_GRAVITY
+from rover_cl_envs.landforms import cell_height, has_crust, is_broken
 from rover_cl_envs.terrain import (
     PATCH,
     PATCH_UNIT,
@@ -99,7 +105,6 @@ BLOCKS: dict[str, int] = {"power": 11, "mission": 10, "bodies": 12}
 """Numbers that each system beyond driving adds to the observation, in the order of this table. What is
 in a block is told by power.py, objectives.py (mission) and bodies.py."""
 POWER_BLOCK, MISSION_BLOCK, BODIES_BLOCK = range(len(BLOCKS))
-MARS_GRAVITY = 3.72  # [m/s^2]
 FLECKS = 0.15  # share of texture in the albedo
 
 
@@ -136,8 +141,18 @@ def _clip(value: float) -> float:
 
 
 @compiled
-def observe(s: Row, c: Row, rover: Row, ring: Row, ground: Layers, cues: bool, out: Row) -> None:
-    """Write the observation (80,) of the rover in state `s` (24,) under conditions `c` (31,)."""
+def observe(
+    s: Row,
+    c: Row,
+    rover: Row,
+    ring: Row,
+    ground: Layers,
+    forms: Layers,
+    broken: Bits,
+    cues: bool,
+    out: Row,
+) -> None:
+    """Write the observation (80,) of the rover in state `s` (24,) under conditions `c` (26,)."""
     cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
     for t in range(2):
         dx, dy = s[TARGET_AX + 2 * t] - s[X], s[TARGET_AX + 2 * t + 1] - s[Y]
@@ -158,13 +173,50 @@ def observe(s: Row, c: Row, rover: Row, ring: Row, ground: Layers, cues: bool, o
     out[29] = c[GRAVITY] / MARS_GRAVITY - 1.0
     out[30] = c[CONTRAST] if cues else 0.0
     out[31] = 1.0 - 2.0 * s[REWARDED] if cues else 0.0
-    _look_around(s, c, ring, ground, cos, sin, out)
+    _look_around(s, c, ring, ground, forms, broken, cos, sin, out)
     for k in (10, 11, 12, 13, 14, 15, 20, 27, 28):
         out[k] = _clip(out[k])
 
 
 @compiled
-def _look_around(s: Row, c: Row, ring: Row, ground: Layers, cos: float, sin: float, out: Row) -> None:
+def _add_form_heights(s: Row, c: Row, forms: Layers, out: Row) -> None:
+    """Add the landforms to heights of the ring that aren't scaled yet; the cells stand beside them."""
+    craters, ripples, tars = c[CRATERS], c[RIPPLES], c[TARS]
+    here = cell_height(forms[cell_index(s[Y]), cell_index(s[X])], craters, ripples, tars)
+    for p in range(RING_POINTS):
+        at = int(out[RING + 2 * p + 1])
+        out[RING + 2 * p] += cell_height(forms[at >> 8, at & (SIDE - 1)], craters, ripples, tars) - here
+
+
+@compiled
+def crusted(bare: float, look: float) -> float:
+    """Albedo of crust over ground of the albedo `bare`, by the crust's contrast."""
+    return (1.0 - abs(look)) * bare + look
+
+
+@compiled
+def _add_crust(s: Row, c: Row, ring: Row, forms: Layers, broken: Bits, out: Row) -> None:
+    """Show the crust that still holds in the albedo of the ring."""
+    cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
+    for p in range(RING_POINTS):
+        iy = cell_index(s[Y] + (sin * ring[p, 0] + cos * ring[p, 1]))
+        ix = cell_index(s[X] + (cos * ring[p, 0] - sin * ring[p, 1]))
+        if has_crust(forms[iy, ix], c[CRUST]) and not is_broken(broken, iy, ix):
+            out[RING + 2 * p + 1] = _clip(crusted(out[RING + 2 * p + 1], c[CRUST_LOOK]))
+
+
+@compiled
+def _look_around(
+    s: Row,
+    c: Row,
+    ring: Row,
+    ground: Layers,
+    forms: Layers,
+    broken: Bits,
+    cos: float,
+    sin: float,
+    out: Row,
+) -> None:
     """Write the terrain ring: heights above the rover, and albedo.
 
     In two passes: a cell is mostly far away in memory, and the first, short one asks for many at a time. It
@@ -178,6 +230,8 @@ def _look_around(s: Row, c: Row, ring: Row, ground: Layers, cos: float, sin: flo
         iy, ix = cell_index(y + north), cell_index(x + east)
         out[RING + 2 * p] = rough * ground[iy, ix, RELIEF] + c[EAST] * east + c[NORTH] * north - here
         out[RING + 2 * p + 1] = iy * SIDE + ix
+    if has_forms(c, forms):
+        _add_form_heights(s, c, forms, out)
     rocks, cover, outcrop, contrast = c[ROCKS], c[COVER], c[OUTCROP], c[CONTRAST]
     for p in range(RING_POINTS):
         at = int(out[RING + 2 * p + 1])
@@ -187,14 +241,5 @@ def _look_around(s: Row, c: Row, ring: Row, ground: Layers, cos: float, sin: flo
         soft, firm = patch_share(field, cover), outcrop_share(field, outcrop)
         out[RING + 2 * p] = _clip(2.0 * height)
         out[RING + 2 * p + 1] = _clip(albedo(soft, firm, cell[TEXTURE] * TEXTURE_UNIT, contrast))
-    if c[OPTICAL_DEPTH] > HAZE:
-        _fade(c[OPTICAL_DEPTH], ring, out)
-
-
-@compiled
-def _fade(depth: float, ring: Row, out: Row) -> None:
-    """Take from the terrain ring what the dust hides."""
-    for k in range(RING_POINTS):
-        share = seen(math.hypot(ring[k, 0], ring[k, 1]), depth)
-        out[RING + 2 * k] *= share
-        out[RING + 2 * k + 1] *= share
+    if c[CRUST] * c[CRUST_LOOK] != 0.0 and has_forms(c, forms):
+        _add_crust(s, c, ring, forms, broken, out)

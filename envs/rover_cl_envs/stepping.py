@@ -57,12 +57,14 @@ def _start(i: int, rovers: Rovers, setting: Setting) -> None:
     counters[MAP], counters[STEP], counters[RESTART] = m, 0, 0
     counters[MISSION] = counters[NEXT_MISSION]
     rover, mission = setting.rovers[v], setting.missions[counters[MISSION]]
-    begin(s, c, mission, rover, maps[m], generator)
+    forms, broken = setting.forms[m], rovers.broken[i]
+    broken[:] = 0
+    begin(s, c, mission, rover, maps[m], forms, generator)
     if mission[KIND] != NAVIGATE:
-        prepare(s, c, rovers.progress[i], mission, rover, maps[m], generator)
+        prepare(s, c, rovers.progress[i], mission, rover, maps[m], forms, generator)
     if setting.blocks[BODIES_BLOCK] >= 0:
         appear(s, c, rovers.bodies[i], generator)
-    rest(s, c, rover, setting.wheels[v], maps[m], setting.soils[v], rovers.soil[i])
+    rest(s, c, rover, setting.wheels[v], maps[m], forms, broken, setting.soils[v], rovers.soil[i])
     if setting.blocks[POWER_BLOCK] >= 0:
         wake(rovers.power[i], s, c, setting.plants[v], setting.net_flux)
 
@@ -71,8 +73,9 @@ def _start(i: int, rovers: Rovers, setting: Setting) -> None:
 def _look(i: int, rovers: Rovers, setting: Setting, out: Row) -> None:
     """Write rover i's observation into `out` (size,)."""
     s, c, counters = rovers.state[i], rovers.conditions[i], rovers.counters[i]
-    rover, ground = setting.rovers[counters[VEHICLE]], setting.ground[counters[MAP]]
-    observe(s, c, rover, setting.ring, ground, setting.cues, out)
+    rover, m = setting.rovers[counters[VEHICLE]], counters[MAP]
+    ground, forms, broken = setting.ground[m], setting.forms[m], rovers.broken[i]
+    observe(s, c, rover, setting.ring, ground, forms, broken, setting.cues, out)
     if err(c):
         distort(s, c, rovers.generators[i], out)
     at = setting.blocks[POWER_BLOCK]
@@ -107,8 +110,8 @@ def _drive(i: int, rovers: Rovers, setting: Setting) -> float:
         c[MOTOR] = gain * stall_share(rovers.power[i])
     drive(s, c, rover, wheels, soil)
     c[MOTOR] = gain
-    ground = setting.ground[rovers.counters[i, MAP]]
-    return settle(s, c, rover, wheels, ground, setting.soils[v], soil)
+    m, broken = rovers.counters[i, MAP], rovers.broken[i]
+    return settle(s, c, rover, wheels, setting.ground[m], setting.forms[m], broken, setting.soils[v], soil)
 
 
 @compiled
@@ -124,8 +127,9 @@ def _judge(i: int, rover: Row, tallest: float, rovers: Rovers, setting: Setting,
         code = judge(s, mission, rover, tallest, terms)
     else:
         progress, generator = rovers.progress[i], rovers.generators[i]
-        ground, step = setting.ground[counters[MAP]], counters[STEP]
-        code = assess(s, c, progress, gained, mission, rover, tallest, step, ground, generator, terms)
+        m, step = counters[MAP], counters[STEP]
+        ground, forms = setting.ground[m], setting.forms[m]
+        code = assess(s, c, progress, gained, mission, rover, tallest, step, ground, forms, generator, terms)
     if setting.blocks[BODIES_BLOCK] >= 0 and roam(s, c, rover, rovers.bodies[i]) and code == RUNNING:
         code, terms[BY_END] = STRUCK, mission[STRIKE]
     if empty and code == RUNNING:

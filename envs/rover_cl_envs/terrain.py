@@ -12,16 +12,23 @@ Pathfinder sites: 0.5 to 0.8); rocks after Golombek and Rapp (1997) and Golombek
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
 
 from rover_cl_envs.compiled import Layers, compiled
+from rover_cl_envs.grid import CELL as CELL
+from rover_cl_envs.grid import SIDE as SIDE
+from rover_cl_envs.grid import counts, ranks, rms_rise, self_affine, smooth
+from rover_cl_envs.landforms import landforms
 
-CELL = 0.25  # [m]
-SIDE = 256  # cells
+if TYPE_CHECKING:
+    from rover_cl_envs.conditions import Conditions
+
 HURST = 0.7
 PATCH_LENGTH = 6.0  # size of a patch [m]
 PATCH_EDGE = 0.08  # width of a patch's edge, in shares of the area
@@ -41,12 +48,12 @@ ABUNDANCE_STEPS = 1000.0
 """Abundance is resolved to thousandths."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class TerrainBank:
-    """`M` periodic maps of 64 m x 64 m in cells of 0.25 m.
+    """`M` periodic maps of 64 m x 64 m in cells of 0.25 m. Banks are told apart by identity.
 
     A cell is 8 bytes, a bank of 8 maps 4 MB: a rover looks at 30 cells in a step, and waits for those that
-    the processor doesn't hold.
+    the processor doesn't hold. The landforms take as much again, once somebody asks for them.
     """
 
     ground: Layers
@@ -54,6 +61,42 @@ class TerrainBank:
     unit rms difference over 1 m; patch field, uniform on [0, 1]; texture of unit variance; rock, 256 times
     the smallest abundance at which it stands, in thousandths, plus its height, 0 where there is none.
     `values` gives the first three as numbers, `rock_height` the last."""
+    seed: int
+    """of the landforms; map m draws from it and from m alone"""
+    true_relief: float | None = None
+    """rms height difference over 1 m of real ground [m]; procedural ground has none of its own"""
+    mean_slope: tuple[float, float] = (0.0, 0.0)
+    """grade of real ground towards east and north, which the maps leave out"""
+
+    @classmethod
+    def from_dem(
+        cls,
+        path: str | Path,
+        *,
+        tiles: int = 8,
+        window: tuple[int, int, int, int] | None = None,
+        post_spacing: float | None = None,
+        seed: int = 0,
+    ) -> TerrainBank:
+        """Real ground from a GeoTIFF or PDS3 file; all about it in `dem.bank_from_dem`."""
+        from rover_cl_envs.dem import bank_from_dem  # which makes banks, and needs the `dem` extra
+
+        return bank_from_dem(path, tiles=tiles, window=window, post_spacing=post_spacing, seed=seed)
+
+    @property
+    def conditions(self) -> Conditions:
+        """Under which real ground has its true heights and its mean slope; the ordinary ones otherwise."""
+        from rover_cl_envs.conditions import Conditions  # which stands on the maps
+
+        if self.true_relief is None:
+            return Conditions()
+        east, north = self.mean_slope
+        return Conditions(relief=self.true_relief, slope_east=east, slope_north=north)
+
+    @cached_property
+    def forms(self) -> Layers:
+        """Craters, ripples, TARs and crust in normal form, (M, 256, 256, 4) int16: landforms.py."""
+        return landforms(self.seed, len(self.ground))
 
 
 @lru_cache(maxsize=4)
@@ -73,24 +116,23 @@ def terrain_bank(seed: int, count: int) -> TerrainBank:
         raise ValueError(f"num_maps is {count}, expected an integer >= 1.")
     ground = np.zeros((count, SIDE, SIDE, 4), dtype=np.int16)
     for m in range(count):
-        rng = np.random.default_rng([seed, m])
-        ground[m, :, :, RELIEF] = _counts(_relief(rng), RELIEF_UNIT)
-        ground[m, :, :, PATCH] = _counts(_ranks(_smooth(rng, PATCH_LENGTH)), PATCH_UNIT)
-        ground[m, :, :, TEXTURE] = _counts(_smooth(rng, TEXTURE_LENGTH), TEXTURE_UNIT)
-        _stamp(ground[m], *scattered(rng))
+        draw_map(ground[m], np.random.default_rng([seed, m]))
     ground.setflags(write=False)
-    return TerrainBank(ground=ground)
+    return TerrainBank(ground=ground, seed=seed)
+
+
+def draw_map(cells: Layers, rng: np.random.Generator) -> None:
+    """Fill one map (256, 256, 4): relief, patches, texture, rocks."""
+    cells[:, :, RELIEF] = counts(_relief(rng), RELIEF_UNIT)
+    cells[:, :, PATCH] = counts(ranks(smooth(rng, PATCH_LENGTH)), PATCH_UNIT)
+    cells[:, :, TEXTURE] = counts(smooth(rng, TEXTURE_LENGTH), TEXTURE_UNIT)
+    _stamp(cells, *scattered(rng))
 
 
 def values(ground: Layers, layer: int) -> NDArray[np.float32]:
     """Give a layer of maps (..., 4) but the rocks as numbers (...)."""
     unit = (RELIEF_UNIT, PATCH_UNIT, TEXTURE_UNIT)[layer]
     return ground[..., layer] * np.float32(unit)
-
-
-def _counts(field: NDArray[np.float64], unit: float) -> NDArray[np.int16]:
-    """The field in counts, cut off where they end: for relief and texture at 30 and 8 deviations."""
-    return np.clip(np.rint(field / unit), -32767, 32767).astype(np.int16)
 
 
 @compiled
@@ -116,43 +158,17 @@ def rock_density(diameter: float, abundance: float) -> float:
     return float(value)
 
 
-def _frequencies() -> NDArray[np.float64]:
-    """Absolute spatial frequency of every coefficient of `rfft2` [1/m]."""
-    fy = np.fft.fftfreq(SIDE, CELL)[:, None]
-    fx = np.fft.rfftfreq(SIDE, CELL)[None, :]
-    return np.hypot(fx, fy)
-
-
-def _filtered(rng: np.random.Generator, gain: NDArray[np.float64]) -> NDArray[np.float64]:
-    """White noise seen through an isotropic filter: shape (256, 256), zero mean."""
-    spectrum = np.fft.rfft2(rng.standard_normal((SIDE, SIDE))) * gain
-    spectrum[0, 0] = 0
-    return np.fft.irfft2(spectrum, s=(SIDE, SIDE))
-
-
 def _relief(rng: np.random.Generator) -> NDArray[np.float64]:
     """Self-affine heights with unit rms difference over one metre."""
-    f = _frequencies()
-    f[0, 0] = 1.0
-    heights = _filtered(rng, f ** -(HURST + 1))
-    lag = round(1 / CELL)
-    across = heights - np.roll(heights, lag, axis=1)
-    along = heights - np.roll(heights, lag, axis=0)
-    return heights / np.sqrt((np.mean(across**2) + np.mean(along**2)) / 2)
+    heights = self_affine(rng, HURST)
+    return heights / rms_rise(heights, round(1 / CELL))
 
 
-def _smooth(rng: np.random.Generator, length: float) -> NDArray[np.float64]:
-    """Gaussian-filtered noise of unit variance whose blobs are about `length` [m] across."""
-    sigma = length / 4
-    field = _filtered(rng, np.exp(-2 * (np.pi * sigma * _frequencies()) ** 2))
-    return field / field.std()
-
-
-def _ranks(field: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The field with its values replaced by their quantiles, so that it is uniform on [0, 1]."""
-    order = np.empty(field.size)
-    order[np.argsort(field, axis=None)] = np.linspace(0, 1, field.size)
-    return order.reshape(field.shape)
+@lru_cache(maxsize=1)
+def _rock_counts() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Diameters (257,) [m], and how many rocks are larger at `MAX_ABUNDANCE`, at every 16th [1/m^2]."""
+    bounds = np.geomspace(SMALLEST_ROCK, LARGEST_ROCK, 257)
+    return bounds, np.array([rock_density(d, MAX_ABUNDANCE) for d in bounds[::16]])
 
 
 def scattered(
@@ -162,8 +178,7 @@ def scattered(
     each appears; smallest first, so that where two overlap the larger one is stamped last and stands.
     """
     area = (SIDE * CELL) ** 2
-    bounds = np.geomspace(SMALLEST_ROCK, LARGEST_ROCK, 257)
-    above = np.array([rock_density(d, MAX_ABUNDANCE) for d in bounds[::16]])
+    bounds, above = _rock_counts()
     log_above = np.interp(np.log(bounds), np.log(bounds[::16]), np.log(above))
     number = rng.poisson(area * (above[0] - above[-1]))
     share = rng.uniform(above[-1], above[0], number)
@@ -183,10 +198,14 @@ def _appearance(diameter: NDArray[np.float64], mark: NDArray[np.float64]) -> NDA
     """
     grid = np.arange(1, round(ABUNDANCE_STEPS * MAX_ABUNDANCE) + 1) / ABUNDANCE_STEPS
     q = 1.79 + 0.152 / grid
-    kept = np.log(grid * q)[:, None] - q[:, None] * diameter[None, :]
-    kept -= kept[-1]
-    first = (np.exp(kept) >= mark[None, :]).argmax(axis=0)
-    return grid[first]
+    rate = np.log(grid * q)
+    most = rate[-1] - q[-1] * diameter
+    low, high = np.zeros(len(diameter), dtype=np.intp), np.full(len(diameter), len(grid) - 1)
+    for _ in range(len(grid).bit_length()):  # halves the interval until both ends meet
+        middle = (low + high) // 2
+        kept = np.exp(rate[middle] - q[middle] * diameter - most) >= mark
+        low, high = np.where(kept, low, np.minimum(middle + 1, high)), np.where(kept, middle, high)
+    return grid[high]
 
 
 @compiled

@@ -22,6 +22,7 @@ from rover_cl_envs.randomness import seeded
 from rover_cl_envs.rows import NEXT_STEP, RESTART, SAME_STEP, STAY
 from rover_cl_envs.scene import Scene
 from rover_cl_envs.sensors import LIMIT, observation_size
+from rover_cl_envs.terrain import TerrainBank
 from rover_cl_envs.world import World
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         conditions: one for all, or one for each rover.
         action_type: "continuous" or "discrete".
         world: what stays.
+        terrain: maps to drive on, such as `Terrain.from_dem` gives; None: procedural ones, by `map_seed`.
         autoreset_mode: NEXT_STEP (Gymnasium's default), SAME_STEP or DISABLED.
         threads: at most this many; None is all that numba has.
         render_mode: None or "rgb_array".
@@ -107,6 +109,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         conditions: Conditions | Sequence[Conditions] | None = None,
         action_type: str = "continuous",
         world: World | None = None,
+        terrain: TerrainBank | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         threads: int | None = None,
         render_mode: str | None = None,
@@ -133,7 +136,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._mode = mode
         self._discrete = action_type == "discrete"
-        self._batch = Batch(num_envs, world, mode=_MODES[mode], threads=threads)
+        self._batch = Batch(num_envs, world, terrain=terrain, mode=_MODES[mode], threads=threads)
         self._portraits = Portraits(self._batch)
         self._render_size = render_size
         self._drift: Drift | None = None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rover_cl_envs import dynamics as d
 from rover_cl_envs.batch import Batch
 from rover_cl_envs.conditions import Conditions
+from rover_cl_envs.landforms import no_landforms
 from rover_cl_envs.mission import OUTCOMES, STUCK_STEPS, Mission
 from rover_cl_envs.rovers import MER
 from rover_cl_envs.soil import EMBEDDED_SLIP
@@ -54,7 +55,7 @@ def drive(
 ) -> Drive:
     """Drive one rover in each world. An outcome is the first that the rover had."""
     batch = Batch(len(worlds), World(mission=NOWHERE, num_maps=1, time_limit=10**6), threads=1)
-    batch.conditions[:] = [w.to_array() for w in worlds]
+    batch.set_conditions(worlds)
     batch.start(np.ones(len(worlds), dtype=np.bool_))
     batch.state[:, [d.X, d.Y]] = 0.0
     batch.state[:, d.YAW] = yaw
@@ -99,7 +100,7 @@ def test_drift_embeds_as_soon_as_it_counts() -> None:
 
 def test_a_pause_does_not_free_a_spinning_rover() -> None:
     batch = Batch(1, World(mission=NOWHERE, num_maps=1, time_limit=99), threads=1)
-    batch.conditions[:] = bare(DRIFT).to_array()
+    batch.set_conditions(bare(DRIFT))
     batch.start(np.ones(1, dtype=np.bool_))
     ends = []
     for command in (AHEAD, (0.0, 0.0), (0.0, 0.0), AHEAD):
@@ -118,7 +119,9 @@ def test_a_rocker_carries_the_front_wheel_and_a_bogie_the_others() -> None:
         state[[d.X, d.Y]] = 10.0
         conditions = bare(rock_abundance=0.01).to_array()
         soil = np.zeros((2, 13))
-        tallest = d.settle(state, conditions, MER.to_array(), MER.wheels, ground, MER.soil_table(), soil)
+        forms, broken = no_landforms(1)[0], np.zeros(0, dtype=np.uint8)
+        rover, soils = MER.to_array(), MER.soil_table()
+        tallest = d.settle(state, conditions, rover, MER.wheels, ground, forms, broken, soils, soil)
         assert tallest == pytest.approx(0.125)
         assert state[d.PITCH] == pytest.approx(pitch)
         assert state[d.ROLL] == pytest.approx((1 if y > 0 else -1) * 0.125 / 3 / MER.track)

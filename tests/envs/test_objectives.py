@@ -266,6 +266,7 @@ def survive(gained: float, step: int) -> tuple[NDArray[np.float32], str]:
         0.0,
         step,
         batch.ground[0],
+        batch.forms[0],
         batch.generators[0],
         terms,
     )

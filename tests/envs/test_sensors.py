@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,13 @@ TRACES: dict[str, tuple[dict[str, Any], range]] = {
     "odometry_gain": ({"odometry_gain": 0.8}, range(14, 15)),
     "dark_bearings": ({"dark_bearings": 3.0}, ALBEDO),
     "optical_depth": ({"optical_depth": 5.0}, RING_FAR),
+    "crater_freshness": ({"crater_freshness": 0.5}, HEIGHTS),
+    "ripple_height": ({"ripple_height": 0.1}, HEIGHTS),
+    "tar_height": ({"tar_height": 0.5}, HEIGHTS),
+    "ripple_softness": ({"ripple_softness": 1.0}, range(8, 10)),
+    "crust_cover": ({"crust_cover": 0.5, "crust_contrast": 1.0}, ALBEDO),
+    "crust_strength": ({"crust_strength": 20.0}, range(8, 10)),
+    "crust_contrast": ({"crust_contrast": -1.0}, ALBEDO),
     "wheel_health": ({"wheel_health": (1.0, 1.0, 1.0, 0.0, 1.0, 1.0)}, range(24, 25)),
     "rover": ({"rover": "msl"}, range(14, 15)),
 }
@@ -70,13 +78,23 @@ POWER_TRACES: dict[str, tuple[dict[str, Any], range]] = {
 }
 SLOW = ("patch_fluffiness", "dust_fall", "cleaning")
 
+# Drifts that need something else to act on.
+GIVEN: dict[str, dict[str, Any]] = {
+    "ripple_softness": {"ripple_height": 0.2},
+    "crust_strength": {"crust_cover": 0.8},
+    "crust_contrast": {"crust_cover": 0.5, "crust_strength": 20.0},
+}
 
-@pytest.fixture(scope="module")
-def looks() -> list[tuple[NDArray[np.float32], Scene, tuple[float, float]]]:
+
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "landforms"])
+def looks(request: pytest.FixtureRequest) -> list[tuple[NDArray[np.float32], Scene, tuple[float, float]]]:
     """Observations of rovers that were driven about, with the scene and the last command."""
     world = Conditions(
         relief=0.06, rock_abundance=0.05, gravity=5.0, slope_east=0.05, wheel_health=(1, 0.5, 1, 0, 1, 1)
     )
+    if request.param:
+        world = replace(world, ripple_height=0.2, tar_height=0.6, crater_freshness=0.3)
+        world = replace(world, crust_cover=0.4, crust_strength=30.0, crust_contrast=-0.7)
     envs = MarsRoverVectorEnv(8, num_maps=2, conditions=world, time_limit=100)
     observations = envs.reset(seed=0)[0]
     out = []
@@ -177,7 +195,7 @@ def test_every_drift_leaves_a_trace(name: str, system: str) -> None:
     changes, trace = (POWER_TRACES if system else TRACES)[name]
     # Wheels drag only where one is ill.
     ill: dict[str, Any] = {"wheel_health": (1.0, 1.0, 1.0, 0.5, 1.0, 1.0)} if name == "wheel_drag" else {}
-    world: dict[str, Any] = HALF_HOURS if system else ill
+    world: dict[str, Any] = HALF_HOURS if system else ill | GIVEN.get(name, {})
     if system:
         trace = range(SIZE + trace.start, SIZE + trace.stop)
     systems = (system,) if system else ()

@@ -1,0 +1,86 @@
+"""The grid of a map: periodic cells, and random fields on them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rover_cl_envs.compiled import compiled
+
+Field = NDArray[np.float64]
+"""A number for each cell of a map, (256, 256), rows are y."""
+
+CELL = 0.25  # [m]
+SIDE = 256  # cells
+PERIOD = SIDE * CELL  # [m]
+ORIGIN = 2.0**20
+"""Cells, a multiple of SIDE, added so that cutting off a fraction rounds down west and south of the origin
+too: `math.floor` of a float32 is a call into the C library."""
+
+
+@compiled
+def cell_index(position: float) -> int:
+    """Index of the cell that holds a coordinate [m], from -250 km on, on the periodic map."""
+    return int(position / CELL + ORIGIN) & (SIDE - 1)
+
+
+def frequencies() -> Field:
+    """Absolute spatial frequency of every coefficient of `rfft2` (256, 129) [1/m]."""
+    fy = np.fft.fftfreq(SIDE, CELL)[:, None]
+    fx = np.fft.rfftfreq(SIDE, CELL)[None, :]
+    return np.hypot(fx, fy)
+
+
+def self_affine(rng: np.random.Generator, hurst: float) -> Field:
+    """Noise whose rms difference over a distance grows as the distance to the power of `hurst`."""
+    f = frequencies()
+    f[0, 0] = 1.0
+    return filtered(rng, f ** -(hurst + 1))
+
+
+def filtered(rng: np.random.Generator, gain: Field) -> Field:
+    """White noise seen through an isotropic filter: shape (256, 256), zero mean."""
+    spectrum = np.fft.rfft2(rng.standard_normal((SIDE, SIDE)))
+    spectrum *= gain
+    spectrum[0, 0] = 0
+    return np.fft.irfft2(spectrum, s=(SIDE, SIDE))
+
+
+def smooth(rng: np.random.Generator, length: float) -> Field:
+    """Gaussian-filtered noise of unit variance whose blobs are about `length` [m] across."""
+    sigma = length / 4
+    field = filtered(rng, np.exp(-2 * (np.pi * sigma * frequencies()) ** 2))
+    return field / field.std()
+
+
+def ranks(field: Field) -> Field:
+    """The field with its values replaced by their quantiles, so that it is uniform on [0, 1]."""
+    order = np.empty(field.size)
+    order[np.argsort(field, axis=None)] = np.linspace(0, 1, field.size)
+    return order.reshape(field.shape)
+
+
+def rms_rise(heights: Field, lag: int) -> float:
+    """Root mean square difference of heights `lag` cells apart, over both axes."""
+    across = heights - np.roll(heights, lag, axis=1)
+    along = heights - np.roll(heights, lag, axis=0)
+    return float(np.sqrt((np.mean(across**2) + np.mean(along**2)) / 2))
+
+
+def counts(field: Field, unit: float) -> NDArray[np.int16]:
+    """The field in counts of that unit, cut off where 16 bits end."""
+    return np.clip(np.rint(field / unit), -32767, 32767).astype(np.int16)
+
+
+def broad(rng: np.random.Generator, length: float) -> Field:
+    """As `smooth`, for blobs of 4 m and more: drawn on every other cell, and so at half the cost."""
+    coarse = SIDE // 2
+    f = np.hypot(np.fft.fftfreq(coarse, 2 * CELL)[:, None], np.fft.rfftfreq(coarse, 2 * CELL)[None, :])
+    spectrum = np.fft.rfft2(rng.standard_normal((coarse, coarse)))
+    spectrum *= np.exp(-2 * (np.pi * length / 4 * f) ** 2)
+    spectrum[0, 0] = 0
+    wide = np.zeros((SIDE, SIDE // 2 + 1), dtype=np.complex128)
+    half = coarse // 2
+    wide[:half, :half], wide[-half:, :half] = spectrum[:half, :half], spectrum[-half:, :half]
+    field = np.fft.irfft2(wide, s=(SIDE, SIDE))
+    return field / field.std()
