@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 TRAIL = 5
 """Columns of a trail: x, y [m], yaw [rad], slip left, slip right."""
+BODIES = ("dust devil", "martian")
+"""Kinds of moving bodies; the index is the last column of `Scene.bodies`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,6 +86,15 @@ class Scene:
     """the terms of the last step's reward, by name"""
     score: float | None = None
     """sum of rewards in this episode, where somebody keeps it"""
+    haze: float = 0.0
+    """how much of the distance the dust in the air hides, 0 none to 1 all but the surroundings"""
+    sun: tuple[float, float] | None = None
+    """where the light comes from: bearing, 0 in the east and counter-clockwise, and elevation [rad]; below 0
+    it is night. None: from the north-west, 40 degrees high, as maps are drawn"""
+    bodies: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 4), dtype=np.float32))
+    """(k, 4) what moves: x, y, radius [m], and the kind's index in `BODIES`"""
+    charge: float | None = None
+    """charge of the battery, 0 empty to 1 full; None where energy is not simulated"""
     conditions: tuple[tuple[str, float, float, bool], ...] = ()
     """the world: name, value, where that lies in its range, 0 to 1, and whether it is out of the ordinary"""
 
@@ -107,6 +118,7 @@ def between(before: Scene, after: Scene, share: float) -> Scene:
     return replace(
         after,
         pose=pose,
+        bodies=_moved(before, after, share),
         trail=trail,
         slip=_blend(before.slip, after.slip, share),
         sinkage=_blend(before.sinkage, after.sinkage, share),
@@ -114,6 +126,17 @@ def between(before: Scene, after: Scene, share: float) -> Scene:
         roll=before.roll + share * (after.roll - before.roll),
         outcome=before.outcome,
     )
+
+
+def _moved(before: Scene, after: Scene, share: float) -> NDArray[np.float32]:
+    """Bodies on their way; on the periodic map they take the shorter one."""
+    if before.bodies.shape != after.bodies.shape or (before.bodies[:, 3] != after.bodies[:, 3]).any():
+        return after.bodies
+    half = after.ground.period / 2
+    bodies = before.bodies.copy()
+    bodies[:, :2] += share * ((after.bodies[:, :2] - before.bodies[:, :2] + half) % (2 * half) - half)
+    bodies[:, 2] += share * (after.bodies[:, 2] - before.bodies[:, 2])
+    return bodies
 
 
 def _blend(a: tuple[float, float], b: tuple[float, float], share: float) -> tuple[float, float]:
