@@ -88,7 +88,9 @@ def draw_panel(surface: pygame.Surface, scene: Scene, letters: Lettering, left: 
     surface.fill(palette.PANEL, (left, 0, PANEL_WIDTH, surface.get_height()))
     board = _Board(surface, letters, left + MARGIN, PANEL_WIDTH - 2 * MARGIN)
     text, colour = verdict(scene)
-    board.line(scene.title or "rover", size=24, height=26)
+    title = scene.title or "rover"
+    size = next((s for s in (24, 21, 18) if letters.width(title, s) <= board.width), 16)
+    board.line(title, size=size, height=26)
     board.line(text, right=f"step {scene.step}", size=20, colour=colour, height=22)
     board.line(_goal(scene), right=_score(scene), size=18, colour=palette.REWARDED, height=24)
     if scene.charge is not None:
