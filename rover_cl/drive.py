@@ -66,7 +66,7 @@ class Drive:
 
     @property
     def site(self) -> tuple[float, float]:
-        """The point between the rover and its targets, at the shortest way [m]; may lie beyond the map's edge."""
+        """The point between the rover and its targets [m]; it may lie beyond the map's edge."""
         scene = self._now
         half = scene.ground.period / 2
         x, y = scene.pose[:2]
