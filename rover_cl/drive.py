@@ -64,18 +64,6 @@ class Drive:
         first = before.index(self.task) if self.task in before else 0
         return memory_of(self.stream, sum(part.steps for part in self.stream.segments[:first]))
 
-    @property
-    def site(self) -> tuple[float, float]:
-        """The point between the rover and its targets [m]; it may lie beyond the map's edge."""
-        scene = self._now
-        half = scene.ground.period / 2
-        x, y = scene.pose[:2]
-        ways = [
-            ((a - x + half) % (2 * half) - half, (b - y + half) % (2 * half) - half) for a, b in scene.targets
-        ]
-        east, north = (sorted([0.0, *part]) for part in zip(*ways, strict=True))
-        return x + (east[0] + east[-1]) / 2, y + (north[0] + north[-1]) / 2
-
     def change(self, conditions: Conditions) -> None:
         """Change the world at once."""
         self.conditions = conditions

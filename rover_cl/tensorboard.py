@@ -103,7 +103,7 @@ class TensorBoard(Onlooker):
             self._drive = Drive(driver, self._stream, self._config.seed)
         self._drive.driver = driver
         self._drive.begin(task, 0)
-        centre = self._drive.site
+        centre = self._drive.moment().site
         for _ in range(LONGEST):
             if self._drive.ended:
                 break

@@ -98,6 +98,16 @@ class Scene:
     conditions: tuple[tuple[str, float, float, bool], ...] = ()
     """the world: name, value, where that lies in its range, 0 to 1, and whether it is out of the ordinary"""
 
+    @property
+    def site(self) -> tuple[float, float]:
+        """The point between the rover and its targets [m]; it may lie beyond the map's edge."""
+        half = self.ground.period / 2
+        x, y = self.pose[:2]
+        ways = np.array([(a - x, b - y) for a, b in self.targets] + [(0.0, 0.0)])
+        ways = (ways + half) % (2 * half) - half
+        east, north = (ways.min(axis=0) + ways.max(axis=0)) / 2
+        return float(x + east), float(y + north)
+
 
 def between(before: Scene, after: Scene, share: float) -> Scene:
     """The scene a share, 0 to 1, of the way from one moment to the next, for a smooth film.

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from rover_cl.configuration import RunConfig
 from rover_cl.drive import Drive
 from rover_cl.drivers import find_driver, stream_for
 from rover_cl.experiment import run
+from rover_cl.gallery import film_drift
 from rover_cl.memory_strip import (
     COLOURS,
     LANE_HEIGHT,
@@ -35,7 +37,7 @@ from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drawing import pygame
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.lettering import Lettering
-from rover_cl_envs.palette import INK, UNUSUAL
+from rover_cl_envs.palette import INK, REWARDED, UNUSUAL
 from rover_cl_envs.streams import Segment, Stream, Task, get_stream
 
 TOOLS = ("Xvfb", "xdotool")
@@ -259,3 +261,32 @@ def test_real_keys_in_a_real_window(display: tuple[str, Path]) -> None:
         key("key", "q")
         assert program.wait(timeout=20) == 0
         assert program.stderr is not None and program.stderr.read() == ""
+
+
+def test_what_stands_still_costs_a_film_nothing_and_signal_colours_survive(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(90, 130, (64, 64, 3), dtype=np.uint8)
+    sizes = []
+    for count in (1, 20):
+        with film(tmp_path / f"{count}.gif", 12) as made:
+            for k in range(count):
+                frame = noise.copy()
+                frame[:2, k : k + 2] = REWARDED
+                made.add(frame)
+        sizes.append((tmp_path / f"{count}.gif").stat().st_size)
+    assert sizes[1] < 1.6 * sizes[0]
+    with Image.open(tmp_path / "20.gif") as picture:
+        assert getattr(picture, "n_frames", 1) == 20
+        assert np.asarray(picture.convert("RGB"))[0, 0].tolist() == list(REWARDED)
+
+
+def test_a_stream_is_filmed_at_one_site(tmp_path: Path) -> None:
+    film_drift(get_stream("lookalike"), tmp_path / "drift.gif", frames=9)
+    with Image.open(tmp_path / "drift.gif") as picture:
+        frames = []
+        for k in range(getattr(picture, "n_frames", 1)):
+            picture.seek(k)
+            frames.append(np.asarray(picture.convert("RGB")).astype(int)[30:320])
+    assert len(frames) == 9
+    changed = [(np.abs(b - a).max(axis=2) > 12).mean() for a, b in pairwise(frames)]
+    assert min(changed[2], changed[5]) > 0.3  # the ground turns where a segment begins
+    assert max(changed[k] for k in (0, 1, 3, 4, 6, 7)) < 0.1  # elsewhere only the rover moves
