@@ -55,8 +55,7 @@ bench: $(STAMP)
 	$(BIN)/rover-cl bench
 
 gallery: $(STAMP)
-	$(BIN)/rover-cl watch autopilot random --stream lookalike --record $(GALLERY)/drive.gif
-	$(BIN)/rover-cl watch autopilot --stream wheel-fault --task right-side-worn --record $(GALLERY)/wheel-fault.gif
+	OMP_NUM_THREADS=1 $(BIN)/python -m rover_cl.gallery $(GALLERY)
 
 clean:
 	rm -rf $(VENV) .cache .hypothesis build dist

@@ -6,6 +6,7 @@ Times are of the processor, so that other programs' share of the machine doesn't
 """
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from time import process_time
 
@@ -34,6 +35,11 @@ def drive(steps: int) -> list[Scene]:
     return scenes
 
 
+def bodies_beside(scene: Scene) -> np.ndarray:
+    x, y = scene.pose[:2]
+    return np.array([(x + 4, y + 3, 2.0, 0), (x - 5, y, 1.0, 1)], dtype=np.float32)
+
+
 def main() -> None:
     scenes = drive(120)
     moments = [between(a, b, k / SMOOTH) for a, b in pairwise(scenes) for k in range(1, SMOOTH + 1)]
@@ -50,6 +56,11 @@ def main() -> None:
     for moment in moments:
         renderer.picture(moment)
     rates["rgb_array_per_s"] = round(len(moments) / (process_time() - start), 1)
+    stormy = [replace(m, haze=0.6, sun=(0.5, 0.4), bodies=bodies_beside(m), charge=0.5) for m in moments]
+    start = process_time()
+    for moment in stormy:
+        renderer.draw(moment)
+    rates["with_haze_sun_and_bodies_per_s"] = round(len(stormy) / (process_time() - start), 1)
     window = Window(SIZE, "benchmark")
     start = process_time()
     for moment in moments:

@@ -33,6 +33,9 @@ Out = Annotated[Path, typer.Option(help="Folder of the results.")]
 Jobs = Annotated[int | None, typer.Option(help="Processes at once. [default: one for each core]")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Episodes = Annotated[int | None, typer.Option(help="Episodes of each task in an examination.")]
+Board = Annotated[
+    Path | None, typer.Option(help="Folder for TensorBoard: scores, forgetting, losses, pictures of drives.")
+]
 Rovers = Annotated[int, typer.Option(help="Rovers that train side by side.")]
 
 
@@ -89,6 +92,8 @@ def train(
     episodes: Annotated[int, typer.Option(help="Episodes of each task in an examination.")] = 100,
     num_envs: Rovers = 256,
     out: Out = Path("runs"),
+    watch: Annotated[bool, typer.Option("--watch", help="Show the current policy in a window.")] = False,
+    tensorboard: Board = None,
     as_json: AsJson = False,
 ) -> None:
     """Train one method on one stream, or resume where its folder stands."""
@@ -106,12 +111,13 @@ def train(
             num_envs=num_envs,
         )
         from rover_cl import metrics
+        from rover_cl.audience import onlookers
         from rover_cl.experiment import run
         from rover_cl.records import run_path
 
         path = run_path(out, config.stream, config.method, config.seed)
-        with progress(1, quiet=as_json) as listen:
-            finished = run(config, path, listen)
+        with onlookers(config, tensorboard, window=watch) as looking, progress(1, quiet=as_json) as listen:
+            finished = run(config, path, listen, looking)
         names = [task.name for task in config.build_stream().tasks]
         final = dict(zip(names, metrics.final_performance(finished.scores).tolist(), strict=True))
         result = {
@@ -149,6 +155,7 @@ def compare(
     ] = False,
     jobs: Jobs = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the results. [default: runs/TIER]")] = None,
+    tensorboard: Board = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare methods over seeds, and report. Again: resumes; more seeds or methods extend; else refused."""
@@ -159,6 +166,11 @@ def compare(
         from rover_cl.publication import publish
         from rover_cl.records import run_path
         from rover_cl.sweep import Job, sweep
+
+        if tensorboard is not None:
+            from rover_cl.tensorboard import check_tensorboard
+
+            check_tensorboard()
         from rover_cl.tiers import get_tier
 
         size = get_tier(tier)
@@ -182,7 +194,9 @@ def compare(
         configs = [checked_config(**shared, method=name, seed=seed) for name, seed in pairs]
         folder = out or Path("runs") / tier
         write_plan(folder, configs, command_line())
-        work = [Job(config=c, path=run_path(folder, c.stream, c.method, c.seed)) for c in configs]
+        paths = [run_path(folder, c.stream, c.method, c.seed) for c in configs]
+        boards = [tensorboard and tensorboard / path.relative_to(folder) for path in paths]
+        work = [Job(config=c, path=p, board=b) for c, p, b in zip(configs, paths, boards, strict=True)]
         with progress(len(work), quiet=as_json) as listen:
             failures = sweep(work, processes=jobs, listen=listen)
         for failure in failures:

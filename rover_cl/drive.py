@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rover_cl.drivers import Driver, go_to_goal
 from rover_cl.evaluation import Policy, examination_env, rover_seed
+from rover_cl.memory_strip import Memory, memory_of
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.scene import Scene, between
 from rover_cl_envs.streams import Stream
@@ -45,6 +46,23 @@ class Drive:
         self._trail = [self._env.trail_point()]
         self.score, self.ended = 0.0, False
         self._last = self._now = self._scene()
+
+    def take_over(self, driver: Driver) -> None:
+        """Let somebody else drive on from here."""
+        self.driver = driver
+        self._policy = driver.policy(self.task)
+        self._starts = np.ones(1, dtype=bool)  # who takes over remembers nothing of this episode
+        self._last = self._now = self._scene()
+
+    @property
+    def memory(self) -> Memory:
+        """The strip below the picture: the driver's own of this stream, else where the task is in it."""
+        own = self.driver.memory
+        if own is not None and own.tasks == tuple(task.name for task in self.stream.tasks):
+            return own
+        before = [part.task for part in self.stream.segments]
+        first = before.index(self.task) if self.task in before else 0
+        return memory_of(self.stream, sum(part.steps for part in self.stream.segments[:first]))
 
     def change(self, conditions: Conditions) -> None:
         """Change the world at once."""

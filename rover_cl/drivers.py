@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from rover_cl.catalogue import find_stream, parse_algorithm, parse_method
 from rover_cl.configuration import read_config
 from rover_cl.evaluation import Policy, examination_env
-from rover_cl.memory_strip import Memory
-from rover_cl.metrics import segment_matrix
+from rover_cl.memory_strip import Memory, memory_of
 from rover_cl.records import RunFolder
 from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.streams import Stream
@@ -126,13 +125,12 @@ def _memory(folder: RunFolder, stream: Stream, segment: int) -> Memory | None:
     finished = folder.finished()
     if finished is None:
         return None
-    return Memory(
-        tasks=tuple(task.name for task in stream.tasks),
-        order=tuple(part.task for part in stream.segments),
-        steps=tuple(part.steps for part in stream.segments),
-        success=segment_matrix(finished.scores),
-        segment=segment,
-    )
+    if finished.segments <= segment:
+        return None  # its examination was never written
+    upto = finished.scores.segment <= segment
+    performance = finished.scores.performance[upto]
+    place = sum(part.steps for part in stream.segments[: segment + 1]) - 1
+    return memory_of(stream, place, now=performance[-1], best=performance.max(axis=0))
 
 
 def stand_still(observations: NDArray[np.float32], starts: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ Joint training knows no segments: it learns all tasks in one go, with one schedu
 examined where a segment would end; stopped within, it begins anew.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +24,7 @@ from rover_cl.catalogue import parse_algorithm, parse_method
 from rover_cl.configuration import RunConfig
 from rover_cl.evaluation import NUM_MAPS, Examiner, Policy, random_policy
 from rover_cl.metrics import Scores
+from rover_cl.onlooker import Onlooker
 from rover_cl.records import Finished, RunFolder, SegmentCost, open_run
 from rover_cl.stopwatch import Stopwatch, TimedVectorEnv
 from rover_cl_agents import ContinualLearner
@@ -46,13 +47,19 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
-def run(config: RunConfig, path: Path, listen: Listener = lambda progress: None) -> Finished:
+def run(
+    config: RunConfig,
+    path: Path,
+    listen: Listener = lambda progress: None,
+    onlookers: Sequence[Onlooker] = (),
+) -> Finished:
     """Run, or take up where the folder stands, until the stream is done.
 
     Args:
         config: what to run.
         path: the run's folder.
         listen: is told of the progress.
+        onlookers: look on while it learns; the run stays what it is without them, bit for bit.
 
     Raises:
         ValueError: the folder belongs to another configuration, or is damaged.
@@ -61,7 +68,11 @@ def run(config: RunConfig, path: Path, listen: Listener = lambda progress: None)
     folder = open_run(path, config.describe())
     finished = folder.finished()
     if finished is None or not finished.complete:
-        with folder.alone(), _one_thread(), closing(_Run(config, stream, folder, listen)) as unfinished:
+        with (
+            folder.alone(),
+            _one_thread(),
+            closing(_Run(config, stream, folder, listen, onlookers)) as unfinished,
+        ):
             finished = unfinished.complete(folder.finished())
     listen(Progress(run=config.label, share=1.0, text="done"))
     return finished
@@ -112,8 +123,16 @@ class _Log:
 class _Run:
     """A run that is not done yet."""
 
-    def __init__(self, config: RunConfig, stream: Stream, folder: RunFolder, listen: Listener) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        stream: Stream,
+        folder: RunFolder,
+        listen: Listener,
+        onlookers: Sequence[Onlooker],
+    ) -> None:
         self._config, self._stream, self._folder, self._listen = config, stream, folder, listen
+        self._onlookers, self._looking = onlookers, Stopwatch()
         self._method = parse_method(config.method)
         self._algorithm, self._build_algorithm = parse_algorithm(config.algorithm)
         self._log = _Log()
@@ -167,19 +186,33 @@ class _Run:
         policy = partial(learner.actor(self._examiner.env.num_envs).act, task=self._examiner.tasks)
         if segment == 0:
             self._examine(policy, 0, -1)
+            self._show_examined(learner)
         learner.reseed(derived_seed(self._config.seed, segment))
         length = sum(self._stream.segments[s].steps for s in stretch)
+        lived = sum(part.steps for part in self._stream.segments[: stretch.start])
+
+        def examine(steps: int, s: int) -> None:
+            self._examine(policy, begin + steps, s, keep)
+            self._show_examined(learner)
+
+        def tell(steps: int) -> None:
+            self._tell(stretch, min(steps / length, 1.0))
+            with self._looking:
+                for onlooker in self._onlookers:
+                    onlooker.at_rollout(learner, lived + min(steps, length - 1))
+
         callback = _Examinations(
             marks=self._marks(stretch),
-            examine=lambda steps, s: self._examine(policy, begin + steps, s, keep),
-            tell=lambda steps: self._tell(stretch, min(steps / length, 1.0)),
+            examine=examine,
+            tell=tell,
         )
-        examined_before, learned = self._examining.seconds, learner.steps
+        before, learned = self._examining.seconds + self._looking.seconds, learner.steps
         with Stopwatch() as training:
             learner.learn_task(env, total_timesteps=length, task=self._task(segment), callback=callback)
-        inner = self._examining.seconds - examined_before
+        inner = self._examining.seconds + self._looking.seconds - before
         steps = learner.steps - learned
         self._examine(policy, begin + steps, last, keep)
+        self._show_examined(learner)
         self._folder.save_checkpoint(last, learner.save, keep=self._method.protocol == "scratch")
         size = learner.cost()
         env.close()
@@ -236,7 +269,9 @@ class _Run:
             self._build_algorithm(), env, seed, reset_exploration=switches, reset_optimizer=switches
         )
         # Without a logger of its own, Stable-Baselines3 leaves a new folder under /tmp at every `learn`.
-        learner.algorithm.set_logger(Logger(folder=None, output_formats=[]))
+        begin = self._log.steps[-1] if self._log.steps else 0
+        outputs = [output for onlooker in self._onlookers for output in onlooker.outputs(begin)]
+        learner.algorithm.set_logger(Logger(folder=None, output_formats=outputs))
         return learner if fresh else learner.restore(self._folder.checkpoint(segment - 1))
 
     def _task(self, segment: int) -> int:
@@ -250,6 +285,11 @@ class _Run:
             result.success[task] = self._log.success[-1][task]
             result.returns[task] = self._log.returns[-1][task]
         self._log.add(steps, segment, result.success, result.returns)
+
+    def _show_examined(self, learner: ContinualLearner) -> None:
+        with self._looking:
+            for onlooker in self._onlookers:
+                onlooker.at_examination(learner, self._log.scores(self._stream))
 
     def _tell(self, stretch: range, share: float) -> None:
         total = len(self._stream.segments)

@@ -143,6 +143,23 @@ def forgetting(scores: Scores) -> float | None:
     return _mean(list(forgetting_by_task(scores).values()))
 
 
+def forgetting_so_far(scores: Scores) -> float | None:
+    """Forgetting at the latest evaluation, of a run that need not be finished.
+
+    Mean over the tasks i with a finished segment, but for the one being trained: p_i at the end of its last
+    finished segment, minus p_i now. None before there is such a task. After the stream it is `forgetting`.
+    """
+    current = int(scores.segment[-1])
+    if current < 1:
+        return None
+    trained = {int(task): s for s, task in enumerate(scores.task_of_segment[:current])}
+    trained.pop(int(scores.task_of_segment[current]), None)
+    performance, ends = scores.performance, {}
+    for task, s in trained.items():
+        ends[task] = performance[np.flatnonzero(scores.segment == s)[-1], task]
+    return _mean([float(end - performance[-1, task]) for task, end in ends.items()])
+
+
 def backward_transfer(scores: Scores) -> float | None:
     """BWT = mean_i (R[S, i] - R[s_i, i]), s_i the FIRST segment of task i, without the task first met last.
 

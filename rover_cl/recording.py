@@ -12,9 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from rover_cl.memory_strip import COLOURS
+from rover_cl_envs import palette
+
 Frame = NDArray[np.uint8]
 KINDS = (".gif", ".mp4")
-GIF_COLOURS = 128
+GIF_COLOURS = 96
+ACCENTS = (
+    *(palette.REWARDED, palette.OTHER, palette.FAILED, palette.UNUSUAL, palette.INK, palette.DEAD),
+    *(palette.SOLAR, palette.DECK, palette.HAZARD, palette.PANEL, palette.SHADE),
+    *(palette.of_slip(slip) for slip in (0.0, 0.2, 0.4, 0.7, 1.0)),
+    *COLOURS,
+)
+FAITHFUL = 7.0  # mean error of a colour beyond which a frame gets a palette of its own, of 255
 
 
 class Film(Protocol):
@@ -113,14 +123,22 @@ class _Mp4:
 
 
 class _Gif:
-    """Frames of one palette each, kept until the end."""
+    """Frames kept until the end; they share a palette where it fits, so that what stands still is free."""
 
     def __init__(self, path: Path, rate: float) -> None:
         self._path, self._pause = path, round(1000 / rate)
         self._frames: list[Image.Image] = []
+        self._palette: Image.Image | None = None
 
     def add(self, frame: Frame) -> None:
-        self._frames.append(Image.fromarray(frame).quantize(GIF_COLOURS, dither=Image.Dither.NONE))
+        image = Image.fromarray(frame)
+        if self._palette is not None:
+            reduced = image.quantize(palette=self._palette, dither=Image.Dither.NONE)
+            if _error(reduced, frame) < FAITHFUL:
+                self._frames.append(reduced)
+                return
+        self._palette = _palette_for(image)
+        self._frames.append(image.quantize(palette=self._palette, dither=Image.Dither.NONE))
 
     def close(self) -> None:
         if not self._frames:
@@ -133,5 +151,19 @@ class _Gif:
             append_images=self._frames[1:],
             duration=pauses,
             loop=0,
-            optimize=False,
+            optimize=True,  # what a frame shares with the last one is left out
         )
+
+
+def _palette_for(image: Image.Image) -> Image.Image:
+    """The colours of a picture, and those that mean something though they cover few pixels."""
+    common = image.quantize(GIF_COLOURS - len(ACCENTS), dither=Image.Dither.NONE).getpalette() or []
+    made = Image.new("P", (1, 1))
+    made.putpalette([*common, *(part for colour in ACCENTS for part in colour)])
+    return made
+
+
+def _error(reduced: Image.Image, frame: Frame) -> float:
+    """Mean error of the colours of every fourth pixel along and across."""
+    seen = np.asarray(reduced.convert("RGB"))[::4, ::4].astype(np.int16)
+    return float(np.abs(seen - frame[::4, ::4]).mean())

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rover_cl.audience import onlookers
 from rover_cl.configuration import RunConfig
 from rover_cl.experiment import Listener, Progress, run
 
@@ -30,6 +31,8 @@ class Job:
     """what to run"""
     path: Path
     """the run's folder"""
+    board: Path | None = None
+    """folder for TensorBoard; None: none"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +62,7 @@ def sweep(jobs: Sequence[Job], *, processes: int | None = None, listen: Listener
     if count < 1:
         raise ValueError(f"jobs is {count}, expected an integer >= 1")
     if count == 1:
-        outcomes = [_attempt(partial(run, job.config, job.path, listen), job) for job in jobs]
+        outcomes = [_attempt(partial(_run, job, listen), job) for job in jobs]
         return [failure for failure in outcomes if failure]
     context = multiprocessing.get_context("spawn")
     before = {child.pid for child in multiprocessing.active_children()}
@@ -114,7 +117,12 @@ def _work(job: Job) -> None:
             os._exit(1)  # killed without a chance to end its workers; what is finished lies in the folder
         _events.put(progress)
 
-    run(job.config, job.path, listen)
+    _run(job, listen)
+
+
+def _run(job: Job, listen: Listener) -> None:
+    with onlookers(job.config, job.board) as looking:
+        run(job.config, job.path, listen, looking)
 
 
 @contextmanager

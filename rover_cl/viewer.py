@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from rover_cl.drive import Drive, changed, score_to_beat
-from rover_cl.memory_strip import HEIGHT, Memory, draw_memory
+from rover_cl.memory_strip import Memory, draw_memory
 from rover_cl.recording import film
 from rover_cl_envs import palette
 from rover_cl_envs.conditions import RANGES
@@ -20,7 +20,7 @@ from rover_cl_envs.hud import PANEL_WIDTH, condition_at
 from rover_cl_envs.lettering import Lettering
 from rover_cl_envs.renderer import LAYERS, SIZE, Renderer
 from rover_cl_envs.vector_env import RENDER_FPS
-from rover_cl_envs.window import SMOOTH, Window
+from rover_cl_envs.window import SMOOTH, Window, desktop_height
 
 GAP = 4
 """Between two pictures [px]."""
@@ -46,33 +46,44 @@ class Stage:
     """The whole picture: one drive with instruments, or two side by side.
 
     Args:
-        count: number of drives, 1 or 2.
+        drives: one, or two; strips of their memories are below their pictures.
         size: of each picture [px]; None: with instruments for one, without for two.
-        memories: of each driver, for a strip below its picture.
+        room: height that the whole may take [px]; None: as much as it likes.
     """
 
     def __init__(
-        self, count: int, size: tuple[int, int] | None = None, memories: Sequence[Memory | None] = ()
+        self, drives: Sequence[Drive], size: tuple[int, int] | None = None, room: int | None = None
     ) -> None:
+        count, strip = len(drives), max(drive.memory.height for drive in drives)
         one = size or (SIZE if count == 1 else (640, 640))
+        if room is not None and one[1] + strip > room:  # a small screen: less ground, all instruments
+            high = max(room - strip, 400)
+            one = (one[0] - one[1] + high, high)
         self._renderers = [Renderer(one) for _ in range(count)]
-        self._memories = memories if any(memories) else ()
-        self.size = (count * one[0] + (count - 1) * GAP, one[1] + (HEIGHT if self._memories else 0))
+        self.size = (count * one[0] + (count - 1) * GAP, one[1] + strip)
         self.one = one
         self.surface = pygame.Surface(self.size, depth=32)
         self.surface.fill(palette.SHADE)
-        for k, memory in enumerate(self._memories):
-            if memory is not None:
-                place = pygame.Rect(k * (one[0] + GAP), one[1], one[0], HEIGHT)
-                draw_memory(self.surface, memory, Lettering(), place)
         self.ring = True
+        self.centre: tuple[float, float] | None = None
+        """the point in the middle [m]; None: the rover"""
+        self._letters = Lettering()
         self._step = one[0] + GAP
+        for k, drive in enumerate(drives):
+            self.remember(k, drive.memory)
+
+    def remember(self, number: int, memory: Memory) -> None:
+        """Draw the strip of one of the drives anew."""
+        left, top = number * self._step, self.one[1]
+        place = pygame.Rect(left, top, self.one[0], self.size[1] - top)
+        draw_memory(self.surface, memory, self._letters, place)
 
     def draw(self, drives: Sequence[Drive], share: float) -> pygame.Surface:
         """Draw every drive, a share of the way through its last step."""
         layers = [layer for layer in LAYERS if self.ring or layer != "ring"]
         for k, (renderer, drive) in enumerate(zip(self._renderers, drives, strict=True)):
-            self.surface.blit(renderer.draw(drive.moment(share), layers), (k * self._step, 0))
+            picture = renderer.draw(drive.moment(share), layers, self.centre)
+            self.surface.blit(picture, (k * self._step, 0))
         return self.surface
 
     def pixels(self) -> NDArray[np.uint8]:
@@ -101,13 +112,15 @@ def record(
     Returns:
         Score of each episode of each drive, episode by episode.
     """
-    stage = Stage(len(drives), size, [drive.driver.memory for drive in drives])
+    stage = Stage(drives, size)
     smooth = SMOOTH // RENDER_FPS if path.suffix == ".mp4" else 1
     scores = []
     with film(path, RENDER_FPS * smooth) as made:
         for episode in range(episodes):
             for drive in drives:
-                drive.begin((drives[0].task + (episode > 0)) % len(drive.stream.tasks), drive.episode)
+                drive.begin((drive.task + (episode > 0)) % len(drive.stream.tasks), drive.episode)
+            for k, drive in enumerate(drives):
+                stage.remember(k, drive.memory)
             step = 0
             while not all(drive.ended for drive in drives):
                 for drive in drives:
@@ -146,14 +159,22 @@ class Viewer:
 
     Args:
         drives: one, or two to be seen side by side.
+        attend: called before each picture, for what else goes on.
+        rate: pictures a second.
 
     Raises:
         RuntimeError: there is no display.
     """
 
-    def __init__(self, drives: Sequence[Drive]) -> None:
+    def __init__(
+        self,
+        drives: Sequence[Drive],
+        attend: "Callable[[Viewer], None]" = lambda viewer: None,
+        rate: int = SMOOTH,
+    ) -> None:
         self.drives = list(drives)
-        self.stage = Stage(len(drives), memories=[drive.driver.memory for drive in drives])
+        self._attend, self._rate = attend, rate
+        self.stage = Stage(drives, room=desktop_height())
         self.window = Window(self.stage.size, "rover_cl")
         self.letters = Lettering()
         self.speed, self.paused, self.help, self.single = SPEEDS.index(RENDER_FPS), False, True, False
@@ -161,7 +182,7 @@ class Viewer:
         # The one that the arrow keys drive.
         self._mine = next((d for d in self.drives if d.driver.name == "keyboard"), self.drives[0])
         self.best: dict[tuple[int, int], float] = {}
-        self._begin(drives[0].task, drives[0].episode)
+        self.begin(drives[0].task, drives[0].episode)
 
     def run(self) -> None:
         """Show and obey until the window is closed."""
@@ -169,16 +190,18 @@ class Viewer:
         while not self.window.closed:
             for event in self.window.events():
                 self._obey(event)
+            if not self.window.closed:
+                self._attend(self)
             if self.window.closed:
                 break
             if progress >= 1 and self._may_step():
                 self._step()
                 progress = 0.0
             if progress < 1:
-                progress = min(1.0, progress + SPEEDS[self.speed] / SMOOTH)
+                progress = min(1.0, progress + SPEEDS[self.speed] / self._rate)
             self.stage.draw(self.drives, progress)
             self._draw_words()
-            self.window.show(self.stage.surface)
+            self.window.show(self.stage.surface, self._rate)
         for drive in self.drives:
             drive.close()
 
@@ -205,9 +228,11 @@ class Viewer:
         steer = float(held[pygame.K_LEFT]) - float(held[pygame.K_RIGHT])
         return np.array([drive, steer], dtype=np.float32) if drive or steer else None
 
-    def _begin(self, task: int, episode: int) -> None:
-        for drive in self.drives:
+    def begin(self, task: int, episode: int) -> None:
+        """Begin an episode of a task, for everybody."""
+        for k, drive in enumerate(self.drives):
             drive.begin(task % len(drive.stream.tasks), episode)
+            self.stage.remember(k, drive.memory)
         self.steering = False
         first = self.drives[0]
         self.rival = score_to_beat(first.stream, first.seed, first.task, episode)
@@ -224,9 +249,9 @@ class Viewer:
         actions: dict[int, Callable[[], Any]] = {
             pygame.K_q: self.window.close,
             pygame.K_ESCAPE: self.window.close,
-            pygame.K_n: lambda: self._begin(first.task + 1, first.episode),
-            pygame.K_e: lambda: self._begin(first.task, first.episode + 1),
-            pygame.K_r: lambda: self._begin(first.task, first.episode),
+            pygame.K_n: lambda: self.begin(first.task + 1, first.episode),
+            pygame.K_e: lambda: self.begin(first.task, first.episode + 1),
+            pygame.K_r: lambda: self.begin(first.task, first.episode),
         }
         if key in actions:
             actions[key]()

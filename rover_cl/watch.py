@@ -10,6 +10,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from rover_cl import recording
 from rover_cl.catalogue import parse_algorithm, parse_method
 from rover_cl.comparison import BASELINE, Comparison
 from rover_cl.configuration import RunConfig, read_config
@@ -23,6 +24,7 @@ from rover_cl_envs.vector_env import MarsRoverVectorEnv
 Frame = NDArray[np.uint8]
 CAPTION = 26
 """Height of the line above each picture [px]."""
+FRAMES_PER_SECOND = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,9 @@ class BeforeAfter:
     """its success after the whole stream"""
 
 
-def before_after(path: Path, gif: Path, *, size: int = 360, every: int = 4) -> BeforeAfter:
+def before_after(
+    path: Path, gif: Path, *, size: int = 360, every: int = 4, episode: int | None = None
+) -> BeforeAfter:
     """Write a GIF of a run's agent after its first segment beside the agent at the end: same map, same start.
 
     The episode is the first of the examination in which the first agent arrived and the last one did not; if
@@ -50,6 +54,7 @@ def before_after(path: Path, gif: Path, *, size: int = 360, every: int = 4) -> B
         gif: file to write.
         size: width and height of each picture [px].
         every: steps of the rover from one frame to the next.
+        episode: another one of the examination; None: as said above.
 
     Raises:
         ValueError: the run is not finished, or has no checkpoints.
@@ -65,13 +70,13 @@ def before_after(path: Path, gif: Path, *, size: int = 360, every: int = 4) -> B
         )
     stream = config.build_stream()
     task = stream.segments[0].task
-    episode = telling_episode(finished.scores, task)
+    episode = telling_episode(finished.scores, task) if episode is None else episode
     rover = rover_seed(config.seed, task * config.eval_episodes + episode)
     last = finished.segments - 1
     matrix = segment_matrix(finished.scores)
     sides = []
     for segment in (0, last):
-        title = f"after segment {segment + 1} (success {matrix[segment, task]:.2f})"
+        title = f"{config.method} after segment {segment + 1} (success {matrix[segment, task]:.2f})"
         checkpoint = folder.checkpoint(segment)
         sides.append(_drive(config, checkpoint, stream.tasks[task], rover, title, size=size, every=every))
     _write_gif(_side_by_side(sides[0], sides[1]), gif)
@@ -126,19 +131,20 @@ def film(
     """Draw the first rover's episode; the last frame says how it ended."""
     observations, _ = env.reset(seed=seed)
     trail: list[tuple[float, ...]] = []
+    site = env.scene(0).site
     frames: list[Frame] = []
     step = 0
     while True:
         trail.append(env.trail_point())
         scene = env.scene(0, trail=trail)
         if step % every == 0:
-            frames.append(_captioned(draw(scene, size=(size, size)), title))
+            frames.append(_captioned(draw(scene, size=(size, size), centre=site), title))
         observations, _, terminated, truncated, infos = env.step(policy(observations, np.array([step == 0])))
         step += 1
         if terminated[0] or truncated[0]:
             ending = "arrived" if infos["success"][0] else f"failed: {outcome_name(infos['outcome'][0])}"
             last = env.scene(0, trail=[*trail, env.trail_point()])
-            frames.append(_captioned(draw(last, size=(size, size)), f"{title}: {ending}"))
+            frames.append(_captioned(draw(last, size=(size, size), centre=site), f"{title}: {ending}"))
             return frames
 
 
@@ -165,10 +171,9 @@ def _side_by_side(left: list[Frame], right: list[Frame]) -> list[Frame]:
 
 
 def _write_gif(frames: list[Frame], gif: Path) -> None:
-    images = [Image.fromarray(frame).quantize(96) for frame in frames]
-    durations = [110] * (len(images) - 1) + [1800]
-    gif.parent.mkdir(parents=True, exist_ok=True)
-    images[0].save(gif, save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=True)
+    with recording.film(gif, FRAMES_PER_SECOND) as made:
+        for frame in frames:
+            made.add(frame)
 
 
 def film_baseline(comparison: Comparison, folder: Path) -> Path | None:

@@ -7,6 +7,7 @@ import numpy as np
 from rover_cl_envs.drawing import pygame
 from rover_cl_envs.ground_tile import light_of, paint_tile
 from rover_cl_envs.scene import Ground
+from rover_cl_envs.sunlight import MAP_SUN, Sun
 from rover_cl_envs.view import View
 
 TILES = 8
@@ -29,6 +30,7 @@ class GroundPicture:
     def __init__(self, scale: float) -> None:
         self._scale = scale
         self._ground: Ground | None = None
+        self._sun: Sun = MAP_SUN
         self._tiles: dict[tuple[int, int], pygame.Surface] = {}
         self._spare: list[pygame.Surface] = []
 
@@ -37,10 +39,10 @@ class GroundPicture:
         """The map whose tiles are kept."""
         return self._ground
 
-    def draw(self, surface: pygame.Surface, ground: Ground, view: View) -> None:
+    def draw(self, surface: pygame.Surface, ground: Ground, view: View, sun: Sun = MAP_SUN) -> None:
         """Cover a surface with the ground in view."""
-        if ground is not self._ground:
-            self._ground, self._light = ground, light_of(ground)
+        if ground is not self._ground or sun != self._sun:
+            self._ground, self._sun, self._light = ground, sun, light_of(ground, sun)
             self._spare += self._tiles.values()
             self._tiles.clear()
         side = round(self._scale * ground.period / TILES)

@@ -13,15 +13,16 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs import palette
+from rover_cl_envs import palette, sunlight
 from rover_cl_envs.ground_texture import Floats, textures
 from rover_cl_envs.palette import Colour
 from rover_cl_envs.scene import Ground
+from rover_cl_envs.sunlight import DAY, LOWEST_SUN, MAP_SUN, Sun, daylight
 
-SUN_ALTITUDE = 40.0  # [deg], in the north-west
 AMBIENT = 0.35  # share of the light on level ground that comes from the sky
 DARKEST, BRIGHTEST = 0.42, 1.45
 RIPPLE_SLOPE = 0.85
+LOWEST_FOR_SLOPES = math.radians(30.0)  # the exaggerated relief would be all shade
 CONTOURS = 10  # about so many levels between the lowest and the highest point
 BORDER = 8  # cells around a tile that it needs: for the splines, and for shadows that fall into it
 SHADOW_STEP = 0.06  # [m]
@@ -36,16 +37,28 @@ class Light:
     """factor of the relief: a slope of 2 degrees would hardly show"""
     interval: float
     """height between two contour lines [m]"""
+    towards: tuple[float, float]
+    """horizontal direction of the sun, east and north, of length 1"""
+    altitude: float
+    """of the sun, as far as shadows go [rad]"""
+    tint: sunlight.Light
+    """colour of the light on level ground"""
 
 
-def light_of(ground: Ground) -> Light:
-    """Choose exaggeration and contour interval by the map's relief."""
+def light_of(ground: Ground, sun: Sun = MAP_SUN) -> Light:
+    """Choose exaggeration and contour interval by the map's relief; colour and shadows by the sun's place."""
     slope = float(np.hypot(*np.gradient(ground.heights, ground.cell)).std())
     span = float(np.ptp(ground.heights))
     wanted = max(span / CONTOURS, 0.02)
     decade = 10.0 ** math.floor(math.log10(wanted))
     interval = next(decade * k for k in (1, 2, 5, 10) if decade * k >= wanted * 0.999)
-    return Light(exaggeration=min(max(1.1 / math.sqrt(slope + 1e-3), 1.0), 6.0), interval=interval)
+    return Light(
+        exaggeration=min(max(1.1 / math.sqrt(slope + 1e-3), 1.0), 6.0),
+        interval=interval,
+        towards=(math.cos(sun[0]), math.sin(sun[0])),
+        altitude=max(sun[1], LOWEST_SUN),
+        tint=daylight(sun[1]),
+    )
 
 
 def paint_tile(
@@ -80,7 +93,19 @@ def paint_tile(
     picture = _tint(albedo) * shade[:, :, None]
     _line_contours(picture, heights, east, north, light, scale)
     if ground.rocks[window].any():
-        _raise_rocks(picture, ground.rocks[window], ground.climbed, cells, side, scale)
+        # Rocks are raised as in light from the north-west; for another one the tile is mirrored.
+        mirror = np.s_[:: 1 if light.towards[1] > -1e-9 else -1, :: 1 if light.towards[0] < 1e-9 else -1]
+        _raise_rocks(
+            picture[mirror],
+            ground.rocks[window][mirror],
+            textures(side).grain[mirror],
+            ground.climbed,
+            light,
+            cells,
+            scale,
+        )
+    if light.tint != DAY:
+        picture *= np.asarray(light.tint, dtype=np.float32)
     return np.clip(picture, 0, 255, out=picture).astype(np.uint8)
 
 
@@ -94,8 +119,9 @@ def _shade(
     soft = np.clip(sand * 1.6 - 0.25, 0, 1) * np.float32(RIPPLE_SLOPE)
     slope_x += soft * fine.ripple_east
     slope_y += soft * fine.ripple_north
-    altitude = math.radians(SUN_ALTITUDE)
-    towards_sun = (slope_x - slope_y) * np.float32(math.sqrt(0.5) / math.tan(altitude))
+    steepness = 1 / math.tan(max(light.altitude, LOWEST_FOR_SLOPES))
+    towards_sun = -slope_x * np.float32(light.towards[0] * steepness)
+    towards_sun -= slope_y * np.float32(light.towards[1] * steepness)
     shade = (1 + towards_sun) / np.sqrt(1 + slope_x**2 + slope_y**2)
     shade = AMBIENT + (1 - AMBIENT) * shade
     np.clip(shade, DARKEST, BRIGHTEST, out=shade)
@@ -131,22 +157,25 @@ def _line_contours(
     picture *= (1 - strength.astype(np.float32))[:, :, None]
 
 
-def _raise_rocks(picture: Floats, rocks: Floats, climbed: float, cells: int, side: int, scale: float) -> None:
-    """Rocks as lit domes with shadows to the south-east; those that stop the rover have a rim."""
+def _raise_rocks(
+    picture: Floats, rocks: Floats, grain: Floats, climbed: float, light: Light, cells: int, scale: float
+) -> None:
+    """Rocks as lit domes with shadows, the sun between west and north; what stops the rover has a rim."""
+    side = picture.shape[0]
     reach = min(math.ceil(LONGEST_SHADOW * scale), side)
     wide = _spline(cells, side, reach, sharp=True)
-    grain = np.pad(textures(side).grain, ((reach, 0), (reach, 0)), mode="wrap")
+    grain = np.pad(grain, ((reach, 0), (reach, 0)), mode="wrap")
     cover = wide.values((rocks > 0).astype(np.float32)) + 0.07 * grain
     height = wide.values(rocks)
     tall = wide.values((rocks > climbed).astype(np.float32)) + 0.07 * grain > 0.45
     stone = cover > 0.45
     shadow = np.zeros((side, side), dtype=bool)
-    fall = SHADOW_STEP * math.tan(math.radians(SUN_ALTITUDE))
+    fall = SHADOW_STEP * math.tan(light.altitude)
+    across, down = (abs(part) * SHADOW_STEP * scale for part in light.towards)
     for k in range(1, int(min(float(rocks.max()) / fall, LONGEST_SHADOW / SHADOW_STEP)) + 1):
-        shift = reach - min(round(k * SHADOW_STEP * scale * math.sqrt(0.5)), reach)
-        shadow |= (height[shift : shift + side, shift : shift + side] > k * fall) & stone[
-            shift : shift + side, shift : shift + side
-        ]
+        row, column = (reach - min(round(k * part), reach) for part in (down, across))
+        here = np.s_[row : row + side, column : column + side]
+        shadow |= (height[here] > k * fall) & stone[here]
     picture[shadow] *= 0.45
     # A dome is steep at its rim: light falls on the north-west half of it.
     dome = np.sqrt(np.clip(cover, 0, 1))

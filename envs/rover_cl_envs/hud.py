@@ -18,6 +18,8 @@ MARGIN = 14
 CONDITIONS_TOP = 380
 """Where the sliders of the conditions begin, below all five terms of the reward [px]."""
 CONDITION_HEIGHT = 22
+BATTERY_HEIGHT = 22
+LOW = 0.2  # charge below which the battery is shown in red
 DEEPEST = 0.10  # sinkage at a full bar [m]
 REWARD_BAR = 0.12  # reward at a full bar
 OUTCOMES: dict[str, Colour] = {"running": palette.INK, "success": palette.REWARDED}
@@ -36,9 +38,11 @@ def draw_lines(surface: pygame.Surface, scene: Scene, letters: Lettering) -> Non
     surface.fill(palette.PANEL, (0, height - LINE, width, LINE))
     letters.write(surface, scene.title, (8, 6), size=19, colour=palette.INK)
     letters.write(surface, text, (width - 8, 6), size=19, colour=colour, align=1)
+    battery = () if scene.charge is None else (f"battery {100 * scene.charge:.0f} %",)
     told = (
         f"step {scene.step:3d}",
         f"slip {scene.slip[0]:.2f} | {scene.slip[1]:.2f}",
+        *battery,
         f"pitch {round(math.degrees(scene.pitch)):+d}°  roll {round(math.degrees(scene.roll)):+d}°",
         f"sinkage {100 * scene.sinkage[0]:.1f} | {100 * scene.sinkage[1]:.1f} cm",
     )
@@ -56,7 +60,8 @@ def _rows(scene: Scene, height: int) -> int:
 
 
 def _conditions_top(scene: Scene) -> int:
-    return CONDITIONS_TOP if scene.reward else CONDITIONS_TOP - 105
+    top = CONDITIONS_TOP if scene.reward else CONDITIONS_TOP - 105
+    return top if scene.charge is None else top + BATTERY_HEIGHT
 
 
 def condition_at(scene: Scene, place: tuple[int, int], left: int, height: int) -> tuple[str, float] | None:
@@ -83,9 +88,13 @@ def draw_panel(surface: pygame.Surface, scene: Scene, letters: Lettering, left: 
     surface.fill(palette.PANEL, (left, 0, PANEL_WIDTH, surface.get_height()))
     board = _Board(surface, letters, left + MARGIN, PANEL_WIDTH - 2 * MARGIN)
     text, colour = verdict(scene)
-    board.line(scene.title or "rover", size=24, height=26)
+    title = scene.title or "rover"
+    size = next((s for s in (24, 21, 18) if letters.width(title, s) <= board.width), 16)
+    board.line(title, size=size, height=26)
     board.line(text, right=f"step {scene.step}", size=20, colour=colour, height=22)
     board.line(_goal(scene), right=_score(scene), size=18, colour=palette.REWARDED, height=24)
+    if scene.charge is not None:
+        board.battery(scene.charge)
     board.heading("slip  left | right", "sinkage")
     for side in range(2):
         board.wheel_side(scene.slip[side], scene.sinkage[side])
@@ -158,8 +167,20 @@ class _Board:
     def _bar(self, x: int, wide: int, share: float, colour: Colour, text: str) -> None:
         pygame.draw.rect(self.surface, palette.GROOVE, (x, self.y, wide, 15), border_radius=3)
         pygame.draw.rect(self.surface, colour, (x, self.y, max(3, round(share * wide)), 15), border_radius=3)
-        ink = palette.SHADE if share > 0.8 else palette.INK
+        covered = share * wide > wide - 5 - self.letters.width(text, 16) / 2
+        ink = palette.SHADE if covered else palette.INK
         self.letters.write(self.surface, text, (x + wide - 5, self.y + 2), size=16, colour=ink, align=1)
+
+    def battery(self, charge: float) -> None:
+        """A cell that is as full as the battery."""
+        self.letters.write(self.surface, "battery", (self.left, self.y), size=18, colour=palette.INK)
+        wide = self.width - 66
+        share = min(max(charge, 0.0), 1.0)
+        colour = palette.FAILED if share < LOW else palette.REWARDED
+        self._bar(self.left + 60, wide, share, colour, f"{100 * share:.0f} %")
+        pole = (self.left + 60 + wide, self.y + 4, 4, 7)
+        pygame.draw.rect(self.surface, palette.GROOVE, pole)
+        self.y += BATTERY_HEIGHT
 
     def signed(self, name: str, value: float) -> None:
         """A term of the reward, as a bar to the left (loss) or right (gain) of the middle."""

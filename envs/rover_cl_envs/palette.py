@@ -30,6 +30,12 @@ DECK: Colour = (232, 226, 214)
 SOLAR: Colour = (36, 50, 86)
 GOLD: Colour = (214, 168, 64)
 
+HAZE: Colour = (206, 160, 118)
+DUST: Colour = (214, 170, 128)
+DUST_BRIGHT: Colour = (250, 226, 190)
+DUST_DARK: Colour = (92, 56, 36)
+MARTIAN: Colour = (112, 214, 84)
+
 RUT: Colour = (74, 42, 30)
 _SLIP: tuple[tuple[float, Colour], ...] = (
     (0.0, (118, 190, 150)),

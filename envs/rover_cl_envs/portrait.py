@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from rover_cl_envs import bodies
 from rover_cl_envs import dynamics as d
+from rover_cl_envs.air import HAZE
 from rover_cl_envs.batch import Batch
 from rover_cl_envs.conditions import RANGES, Conditions
 from rover_cl_envs.landforms import CRATER, CRATER_UNIT, CRUST, RIPPLE, SHARE_UNIT, TAR, broken_cells
 from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS
 from rover_cl_envs.power import CHARGE, SUN_EAST, SUN_UP
 from rover_cl_envs.rows import MAP, STEP
-from rover_cl_envs.scene import TRAIL, Ground, Scene
+from rover_cl_envs.scene import BODIES, TRAIL, Ground, Scene
 from rover_cl_envs.sensors import FLECKS, RING, SIZE, ring_points
 from rover_cl_envs.terrain import (
     ABUNDANCE_STEPS,
@@ -35,6 +36,8 @@ _ORDINARY = {name: float(getattr(Conditions(), name)) for name in RANGES}
 _SHAPES_GROUND = (d.COVER, d.OUTCROP, d.CONTRAST, d.ROUGH, d.EAST, d.NORTH, d.ROCKS)
 _SHAPES_FORMS = (d.CRATERS, d.RIPPLES, d.TARS, d.CRUST, d.CRUST_LOOK)
 NO_TRAIL = np.zeros((0, TRAIL), dtype=np.float32)
+NO_BODIES = np.zeros((0, 4), dtype=np.float32)
+THICK = 10.0  # optical depth at which a picture shows but the surroundings
 
 
 class Portraits:
@@ -100,7 +103,8 @@ class Portraits:
             sun=self._sun(index),
             conditions=_told(c),
             mission=mission.kind,
-            bodies=_bodies(b.bodies[index]) if len(b.bodies) else (),
+            bodies=_bodies(b.bodies[index]) if len(b.bodies) else NO_BODIES,
+            haze=_haze(float(c[d.OPTICAL_DEPTH])),
             broken=broken_cells(b.broken(index)),
         )
 
@@ -113,11 +117,12 @@ class Portraits:
         power, plant = self._batch.power, self._batch.vehicle(index).plant
         return float(power[index, CHARGE]) / plant.capacity if len(power) and plant else None
 
-    def _sun(self, index: int) -> tuple[float, float, float] | None:
+    def _sun(self, index: int) -> tuple[float, float] | None:
+        """Bearing and elevation [rad]."""
         if not len(self._batch.power):
             return None
         east, north, up = self._batch.power[index, SUN_EAST : SUN_UP + 1].tolist()
-        return east, north, up
+        return math.atan2(north, east), math.asin(min(max(up, -1.0), 1.0))
 
     def _sensed(self, index: int) -> NDArray[np.float32]:
         """The terrain ring (24, 4) as the last observation has it."""
@@ -137,13 +142,19 @@ class Portraits:
         return self._grounds[key]
 
 
-def _bodies(row: NDArray[np.float32]) -> tuple[tuple[str, float, float, float], ...]:
+def _bodies(row: NDArray[np.float32]) -> NDArray[np.float32]:
     """The bodies of a row (34,) as a scene has them."""
-    slots = row[: bodies.SLOTS * bodies.SLOT].reshape(bodies.SLOTS, bodies.SLOT).astype(float)
-    names = {bodies.DEVIL: "dust devil", bodies.MONSTER: "martian"}
-    places = slots[:, [bodies.EAST, bodies.NORTH, bodies.RADIUS]].tolist()
-    kinds = slots[:, bodies.KIND].tolist()
-    return tuple((names[kind], *place) for kind, place in zip(kinds, places, strict=True) if kind)
+    slots = row[: bodies.SLOTS * bodies.SLOT].reshape(bodies.SLOTS, bodies.SLOT)
+    there = slots[slots[:, bodies.KIND] != 0]
+    kinds = np.where(
+        there[:, bodies.KIND] == bodies.DEVIL, *(BODIES.index(k) for k in ("dust devil", "martian"))
+    )
+    return np.column_stack([there[:, [bodies.EAST, bodies.NORTH, bodies.RADIUS]], kinds]).astype(np.float32)
+
+
+def _haze(depth: float) -> float:
+    """How much of the distance that optical depth hides: none up to `HAZE`, all of it at `THICK`."""
+    return min(max((depth - HAZE) / (THICK - HAZE), 0.0), 1.0)
 
 
 def _told(c: NDArray[np.float32]) -> tuple[tuple[str, float, float, bool], ...]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rover_cl_envs import palette
+from rover_cl_envs.air_picture import Air
 from rover_cl_envs.drawing import pygame
 from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.ground_picture import GroundPicture, snapped_scale
@@ -23,13 +24,14 @@ from rover_cl_envs.lettering import Lettering
 from rover_cl_envs.marks import draw_ring, draw_scale, draw_targets, draw_trail
 from rover_cl_envs.rover_picture import RoverPicture
 from rover_cl_envs.scene import Ground, Scene
+from rover_cl_envs.sunlight import daylight, stepped
 from rover_cl_envs.view import View
 
 SIZE = (960, 720)
 """Width and height of a picture where nobody asks for another [px]: 720 x 720 of ground, and the panel."""
 METRES = 20.0
 """Width of the ground shown where nobody asks for another [m]."""
-LAYERS = ("ground", "trail", "targets", "ring", "rover", "hud")
+LAYERS = ("ground", "trail", "rover", "bodies", "haze", "targets", "ring", "hud")
 """From the lowest to the uppermost."""
 KEPT_GROUNDS = 3
 """Maps whose painted tiles are kept."""
@@ -63,13 +65,17 @@ class Renderer:
         self._grounds: list[GroundPicture] = []
         self._letters = Lettering()
         self._rover = RoverPicture()
+        self._air = Air()
 
-    def draw(self, scene: Scene, layers: Collection[str] = LAYERS) -> pygame.Surface:
+    def draw(
+        self, scene: Scene, layers: Collection[str] = LAYERS, centre: tuple[float, float] | None = None
+    ) -> pygame.Surface:
         """Draw a scene.
 
         Args:
             scene: what to draw.
             layers: some of `LAYERS`.
+            centre: the point in the middle [m]; None: the rover.
 
         Returns:
             The renderer's own surface, which the next call draws over.
@@ -80,31 +86,36 @@ class Renderer:
         for layer in layers:
             if layer not in LAYERS:
                 raise unknown_name("layer", layer, LAYERS)
-        stage, view = self._stage, self._view(scene)
+        stage, view, sun = self._stage, self._view(scene, centre), stepped(scene.sun)
         if "ground" in layers:
-            self._ground(scene.ground, view.scale).draw(stage, scene.ground, view)
+            self._ground(scene.ground, view.scale).draw(stage, scene.ground, view, sun)
         else:
             stage.fill(palette.SHADE)
         if "trail" in layers:
             draw_trail(stage, scene, view)
+        if "rover" in layers:
+            place = view.pixels(view.offset(np.array([scene.pose[:2]])))[0].tolist()
+            middle, health = (place[0], place[1]), scene.wheel_health
+            self._rover.draw(stage, middle, scene.pose[2], scene.wheels, health, view.scale, sun)
+        if "bodies" in layers:
+            self._air.draw_bodies(stage, scene, view)
+        if "haze" in layers:
+            self._air.draw_haze(stage, scene, view, daylight(sun[1]))
         if "targets" in layers:
             draw_targets(stage, scene, view, self._letters)
         if "ring" in layers:
             draw_ring(stage, scene, view)
-        if "rover" in layers:
-            place = view.pixels(view.offset(np.array([scene.pose[:2]])))[0].tolist()
-            self._rover.draw(
-                stage, (place[0], place[1]), scene.pose[2], scene.wheels, scene.wheel_health, view.scale
-            )
         if "hud" in layers:
             self._draw_hud(scene, view)
         elif self._panel:
             self._surface.fill(palette.PANEL, (stage.get_width(), 0, PANEL_WIDTH, stage.get_height()))
         return self._surface
 
-    def picture(self, scene: Scene, layers: Collection[str] = LAYERS) -> NDArray[np.uint8]:
+    def picture(
+        self, scene: Scene, layers: Collection[str] = LAYERS, centre: tuple[float, float] | None = None
+    ) -> NDArray[np.uint8]:
         """Draw a scene as an array: RGB, shape (height, width, 3), the caller's own."""
-        pixels = bytearray(pygame.image.tobytes(self.draw(scene, layers), "RGB"))
+        pixels = bytearray(pygame.image.tobytes(self.draw(scene, layers, centre), "RGB"))
         return np.frombuffer(pixels, dtype=np.uint8).reshape(self.size[1], self.size[0], 3)
 
     def _ground(self, ground: Ground, scale: float) -> GroundPicture:
@@ -119,14 +130,15 @@ class Renderer:
         self._grounds = [chosen, *(kept for kept in self._grounds if kept is not chosen)]
         return chosen
 
-    def _view(self, scene: Scene) -> View:
-        """The window around the rover."""
+    def _view(self, scene: Scene, centre: tuple[float, float] | None) -> View:
+        """The window around a point, or the rover."""
         period = scene.ground.period
+        x, y = centre or scene.pose[:2]
         return View(
             width=self._stage.get_width(),
             height=self._stage.get_height(),
             scale=snapped_scale(period, self._scale),
-            centre=(scene.pose[0] % period, scene.pose[1] % period),
+            centre=(x % period, y % period),
             period=period,
         )
 
@@ -152,6 +164,7 @@ def draw(
     size: tuple[int, int] = SIZE,
     metres: float = METRES,
     layers: Collection[str] = LAYERS,
+    centre: tuple[float, float] | None = None,
 ) -> NDArray[np.uint8]:
     """The picture of a scene, by a renderer that is kept for the next one of that size.
 
@@ -160,6 +173,7 @@ def draw(
         size: as for `Renderer`.
         metres: as for `Renderer`.
         layers: some of `LAYERS`.
+        centre: the point in the middle [m]; None: the rover.
 
     Returns:
         RGB, shape (height, width, 3), the caller's own.
@@ -167,4 +181,4 @@ def draw(
     Raises:
         ValueError: a size or a width of ground out of range, or an unknown layer.
     """
-    return _renderer(size, metres).picture(scene, layers)
+    return _renderer(size, metres).picture(scene, layers, centre)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rover_cl_envs import palette
 from rover_cl_envs.drawing import pygame
+from rover_cl_envs.sunlight import LOWEST_SUN, MAP_SUN, Sun
 
 SMALLEST = 34.0  # length below which the drawn rover is enlarged [px]
 OVERSAMPLING = 4  # drawn larger, then reduced: smooth edges
@@ -33,6 +34,7 @@ class RoverPicture:
         wheels: NDArray[np.float32],
         health: Sequence[float],
         scale: float,
+        sun: Sun = MAP_SUN,
     ) -> None:
         """Put the rover on a surface.
 
@@ -43,25 +45,32 @@ class RoverPicture:
             wheels: (6, 2) positions in the body frame [m].
             health: of the wheels, 1 healthy, 0 dead.
             scale: [px/m].
+            sun: where the shadow falls from.
         """
         heading = round(yaw / (2 * math.pi) * HEADINGS) % HEADINGS
         unit = max(scale, SMALLEST / float(np.ptp(wheels[:, 0])))
-        key = (heading, unit, tuple(round(8 * h) for h in health), wheels.tobytes())
+        key = (heading, unit, tuple(round(8 * h) for h in health), wheels.tobytes(), sun)
         if key not in self._kept:
-            self._kept[key] = _sprite(2 * math.pi * heading / HEADINGS, wheels, health, unit)
+            self._kept[key] = _sprite(2 * math.pi * heading / HEADINGS, wheels, health, unit, sun)
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         sprite = self._kept[key]
         surface.blit(sprite, sprite.get_rect(center=(round(place[0]), round(place[1]))))
 
 
-def _sprite(yaw: float, wheels: NDArray[np.float32], health: Sequence[float], unit: float) -> pygame.Surface:
+def _sprite(
+    yaw: float, wheels: NDArray[np.float32], health: Sequence[float], unit: float, sun: Sun
+) -> pygame.Surface:
     length, width = float(np.ptp(wheels[:, 0])), float(np.ptp(wheels[:, 1]))
     unit *= OVERSAMPLING
-    side = math.ceil(1.7 * math.hypot(length, width) * unit / OVERSAMPLING) * OVERSAMPLING
+    side = math.ceil(1.8 * math.hypot(length, width) * unit / OVERSAMPLING) * OVERSAMPLING
     sprite = pygame.Surface((side, side), pygame.SRCALPHA)
     cos, sin = math.cos(yaw), math.sin(yaw)
     middle = side / 2
+    # As long as on a map in its sun; much longer ones would leave the sprite.
+    longer = min(math.tan(MAP_SUN[1]) / math.tan(max(sun[1], LOWEST_SUN)), 2.5) * math.sqrt(2)
+    shade_x, shade_y = -math.cos(sun[0]) * longer * unit, math.sin(sun[0]) * longer * unit
+    shadow = (*SHADOW[:3], SHADOW[3] if sun[1] > 0 else 40)
 
     def at(x: float, y: float) -> tuple[float, float]:
         return middle + unit * (x * cos - y * sin), middle - unit * (x * sin + y * cos)
@@ -69,13 +78,13 @@ def _sprite(yaw: float, wheels: NDArray[np.float32], health: Sequence[float], un
     def box(x: float, y: float, long: float, wide: float, colour: tuple[int, ...], fall: float = 0.0) -> None:
         a, b = long / 2, wide / 2
         corners = [at(x - a, y - b), at(x + a, y - b), at(x + a, y + b), at(x - a, y + b)]
-        pygame.draw.polygon(sprite, colour, [(i + fall * unit, j + fall * unit) for i, j in corners])
+        pygame.draw.polygon(sprite, colour, [(i + fall * shade_x, j + fall * shade_y) for i, j in corners])
 
-    box(0.02 * length, 0.0, 0.66 * length, 0.50 * width, SHADOW, 0.13)
+    box(0.02 * length, 0.0, 0.66 * length, 0.50 * width, shadow, 0.13)
     for arm in (-1, 1):
-        box(0.0, arm * 0.44 * width, 1.0 * length, 0.05 * width, SHADOW, 0.08)
+        box(0.0, arm * 0.44 * width, 1.0 * length, 0.05 * width, shadow, 0.08)
     for x, y in wheels.tolist():
-        box(x, y, 0.215 * length, 0.185 * width, SHADOW, 0.04)
+        box(x, y, 0.215 * length, 0.185 * width, shadow, 0.04)
     for arm in (-1, 1):
         box(0.0, arm * 0.44 * width, 1.0 * length, 0.05 * width, (92, 86, 84))
         box(0.08 * length, arm * 0.34 * width, 0.06 * length, 0.22 * width, (92, 86, 84))

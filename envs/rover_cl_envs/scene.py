@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 TRAIL = 5
 """Columns of a trail: x, y [m], yaw [rad], slip left, slip right."""
+BODIES = ("dust devil", "martian")
+"""Kinds of moving bodies; the index is the last column of `Scene.bodies`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,18 +92,31 @@ class Scene:
     """name of the vehicle"""
     wheel_size: tuple[float, float] = (0.254, 0.16)
     """diameter and width of a wheel [m]"""
-    charge: float | None = None
-    """charge over the capacity of a new battery, where the system "power" is on"""
-    sun: tuple[float, float, float] | None = None
-    """unit vector towards the sun: east, north, up; likewise"""
     broken: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), dtype=np.int64))
     """(k, 2) row and column of the cells whose crust this rover has broken"""
+    haze: float = 0.0
+    """how much of the distance the dust in the air hides, 0 none to 1 all but the surroundings"""
+    sun: tuple[float, float] | None = None
+    """where the light comes from: bearing, 0 in the east and counter-clockwise, and elevation [rad]; below 0
+    it is night. None: from the north-west, 40 degrees high, as maps are drawn"""
+    bodies: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 4), dtype=np.float32))
+    """(k, 4) what moves: x, y, radius [m], and the kind's index in `BODIES`"""
+    charge: float | None = None
+    """charge of the battery, 0 empty to 1 full; None where energy is not simulated"""
     conditions: tuple[tuple[str, float, float, bool], ...] = ()
     """the world: name, value, where that lies in its range, 0 to 1, and whether it is out of the ordinary"""
     mission: str = "navigate"
     """kind of the mission"""
-    bodies: tuple[tuple[str, float, float, float], ...] = ()
-    """what moves about: "dust devil" or "martian", x, y, radius [m]; places repeat as the map does"""
+
+    @property
+    def site(self) -> tuple[float, float]:
+        """The point between the rover and its targets [m]; it may lie beyond the map's edge."""
+        half = self.ground.period / 2
+        x, y = self.pose[:2]
+        ways = np.array([(a - x, b - y) for a, b in self.targets] + [(0.0, 0.0)])
+        ways = (ways + half) % (2 * half) - half
+        east, north = (ways.min(axis=0) + ways.max(axis=0)) / 2
+        return float(x + east), float(y + north)
 
 
 def between(before: Scene, after: Scene, share: float) -> Scene:
@@ -123,6 +138,7 @@ def between(before: Scene, after: Scene, share: float) -> Scene:
     return replace(
         after,
         pose=pose,
+        bodies=_moved(before, after, share),
         trail=trail,
         slip=_blend(before.slip, after.slip, share),
         sinkage=_blend(before.sinkage, after.sinkage, share),
@@ -130,6 +146,17 @@ def between(before: Scene, after: Scene, share: float) -> Scene:
         roll=before.roll + share * (after.roll - before.roll),
         outcome=before.outcome,
     )
+
+
+def _moved(before: Scene, after: Scene, share: float) -> NDArray[np.float32]:
+    """Bodies on their way; on the periodic map they take the shorter one."""
+    if before.bodies.shape != after.bodies.shape or (before.bodies[:, 3] != after.bodies[:, 3]).any():
+        return after.bodies
+    half = after.ground.period / 2
+    bodies = before.bodies.copy()
+    bodies[:, :2] += share * ((after.bodies[:, :2] - before.bodies[:, :2] + half) % (2 * half) - half)
+    bodies[:, 2] += share * (after.bodies[:, 2] - before.bodies[:, 2])
+    return bodies
 
 
 def _blend(a: tuple[float, float], b: tuple[float, float], share: float) -> tuple[float, float]:

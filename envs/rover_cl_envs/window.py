@@ -8,6 +8,19 @@ SMOOTH = 60
 """Pictures a second."""
 
 
+TASKBAR = 90  # of a desktop, with a window's title [px]
+
+
+def desktop_height() -> int | None:
+    """Height of the screen that a window can fill [px]; None where there is none, or it isn't told."""
+    try:
+        pygame.display.init()
+        height = pygame.display.get_desktop_sizes()[0][1]
+    except (pygame.error, IndexError):
+        return None
+    return height - TASKBAR if height > TASKBAR else None
+
+
 class Window:
     """One window.
 

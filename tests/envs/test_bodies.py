@@ -15,6 +15,7 @@ from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift_env import MarsDriftEnv
 from rover_cl_envs.mission import OUTCOMES
 from rover_cl_envs.rovers import MER
+from rover_cl_envs.scene import BODIES
 from rover_cl_envs.sensors import RING, SIZE
 from rover_cl_envs.streams import event
 from rover_cl_envs.vector_env import MarsRoverVectorEnv
@@ -190,9 +191,9 @@ def test_a_scene_shows_the_bodies() -> None:
         1, num_maps=1, systems=("bodies",), conditions=Conditions(devil_rate=3, martian=1)
     )
     envs.reset(seed=0)
-    kinds = [kind for kind, *_ in envs.scene().bodies]
+    kinds = [BODIES[int(kind)] for kind in envs.scene().bodies[:, 3]]
     assert kinds == ["dust devil"] * 3 + ["martian"]
-    assert MarsRoverVectorEnv(1, num_maps=1).scene().bodies == ()
+    assert MarsRoverVectorEnv(1, num_maps=1).scene().bodies.shape == (0, 4)
 
 
 def test_the_event_comes_after_training_without_it() -> None:
@@ -200,4 +201,4 @@ def test_the_event_comes_after_training_without_it() -> None:
     assert stream.at(0).martian == 0 and stream.at(stream.segments[0].steps).martian == 1
     env = MarsDriftEnv(stream=stream, num_maps=1)
     env.reset(seed=0, options={"stream_step": stream.segments[0].steps})
-    assert [kind for kind, *_ in env.scene().bodies] == ["martian"]
+    assert env.scene().bodies[:, 3].tolist() == [BODIES.index("martian")]

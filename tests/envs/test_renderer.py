@@ -200,6 +200,46 @@ def test_between_two_moments(scene: Scene) -> None:
     assert between(scene, anew, 0.5) is anew
 
 
+def test_shadows_fall_away_from_the_sun(scene: Scene) -> None:
+    """A lone rock on level ground darkens the side that the light doesn't come from."""
+    nothing = np.zeros_like(scene.ground.sand)
+    bare = replace(scene.ground, sand=nothing, outcrop=nothing, albedo=nothing, heights=nothing, climbed=1.0)
+    for east, north in ((1, 1), (1, -1), (-1, -1), (-1, 1)):
+        sun = (np.arctan2(north, east), np.radians(30))
+        lit = replace(scene, ground=bare, sun=sun, pose=(37.9, 35.4, 0.0))  # on the rock, in the middle
+        light = draw(lit, size=SIZE, layers=["ground"]).sum(axis=2).astype(int)
+        dark = np.argwhere(light < 0.6 * np.median(light)) - 240
+        assert len(dark) > 50
+        assert np.sign(dark.mean(axis=0)).tolist() == [north, -east]  # rows run south
+
+
+def test_night_is_dark_and_haze_hides_the_distance(scene: Scene) -> None:
+    day = draw(scene, size=SIZE, layers=["ground"]).astype(int)
+    night = draw(replace(scene, sun=(0.0, -0.3)), size=SIZE, layers=["ground"]).astype(int)
+    assert night.mean() < 0.6 * day.mean()
+    hazy = draw(replace(scene, haze=1.0), size=SIZE, layers=["ground", "haze"]).astype(int)
+    np.testing.assert_array_equal(hazy[200:280, 200:280], day[200:280, 200:280])  # the rover's surroundings
+    detail = [np.abs(np.diff(picture[:40], axis=1)).mean() for picture in (hazy, day)]
+    assert detail[0] < 0.35 * detail[1]
+
+
+def test_bodies_move_between_two_moments_over_the_edge_of_the_map(scene: Scene) -> None:
+    body = np.array([[PERIOD - 0.5, 10.0, 1.0, 0]], dtype=np.float32)
+    before = replace(scene, bodies=body)
+    after = replace(before, step=scene.step + 1, bodies=body * (0, 1, 1, 1) + (0.5, 0, 0, 0))
+    np.testing.assert_allclose(between(before, after, 0.5).bodies[0, :2] % PERIOD, (0.0, 10.0))
+    other = replace(after, bodies=body * (1, 1, 1, 0) + (0, 0, 0, 1))
+    assert between(before, other, 0.5).bodies is other.bodies
+
+
+def test_a_picture_may_stay_where_it_is(scene: Scene) -> None:
+    """With a centre of its own, only what moves differs from one picture to the next."""
+    moved = replace(scene, pose=(33.0, 32.0, 0.0))
+    a, b = (draw(s, size=SIZE, layers=["ground", "rover"], centre=(32.0, 30.0)) for s in (scene, moved))
+    changed = np.argwhere((a != b).any(axis=2))
+    assert np.ptp(changed, axis=0).max() < 100 and len(changed)
+
+
 def test_refuses_what_cannot_be_drawn(scene: Scene) -> None:
     with pytest.raises(ValueError, match="at least 32 pixels"):
         draw(scene, size=(480, 0))
@@ -218,7 +258,7 @@ def test_opens_no_window_and_says_nothing(scene: Scene) -> None:
 GOLDEN = Path(__file__).parent / "golden"
 
 
-@pytest.mark.parametrize("layer", [*LAYERS, "all"])
+@pytest.mark.parametrize("layer", [*LAYERS, "all", "evening"])
 def test_golden_picture(scene: Scene, layer: str) -> None:
     """The picture somebody once looked at and liked; ROVER_CL_GOLDEN=write makes it anew."""
     full = replace(
@@ -229,9 +269,14 @@ def test_golden_picture(scene: Scene, layer: str) -> None:
         score=1.5,
         command=(0.8, 0.4),
         conditions=(("gravity", 3.72, 0.25, False), ("relief", 0.1, 0.2, True)),
+        haze=0.6,
+        bodies=np.array([(34.5, 34.0, 1.2, 0), (29.0, 30.0, 0.8, 1)], dtype=np.float32),
+        charge=0.15,
+        sun=(-0.5, 0.2) if layer == "evening" else None,
     )
     size = (640, 400) if layer == "hud" else (240, 180)
-    picture = draw(full, size=size, metres=14.0, layers=LAYERS if layer == "all" else [layer])
+    layers = {"all": LAYERS, "evening": ("ground", "rover")}.get(layer, (layer,))
+    picture = draw(full, size=size, metres=14.0, layers=layers)
     file = GOLDEN / f"{layer}.png"
     if os.environ.get("ROVER_CL_GOLDEN") == "write":
         GOLDEN.mkdir(exist_ok=True)

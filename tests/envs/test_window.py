@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,9 @@ def test_memory_stays_flat_in_steady_state() -> None:
     scenes = []
     for k in range(60):
         env.step(np.array([0.6, np.sin(k)], dtype=np.float32))
-        scenes.append(env.scene())
+        scene = env.scene()
+        whirl = np.array([(scene.pose[0] + 2, scene.pose[1], 1.5, 0)], dtype=np.float32)
+        scenes.append(replace(scene, haze=0.5, bodies=whirl, charge=0.5, sun=(1.0, 0.5)))
         if env.outcome != "running":
             break
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,25 @@ from rover_cl.configuration import RunConfig
 from rover_cl.drive import Drive
 from rover_cl.drivers import find_driver, stream_for
 from rover_cl.experiment import run
-from rover_cl.memory_strip import COLOURS, HEIGHT, Memory, draw_memory
+from rover_cl.gallery import film_drift
+from rover_cl.memory_strip import (
+    COLOURS,
+    LANE_HEIGHT,
+    NAMES,
+    VALUES,
+    Memory,
+    draw_memory,
+    drifting,
+    memory_of,
+)
 from rover_cl.recording import film
 from rover_cl.viewer import SPEEDS, Viewer, record
+from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drawing import pygame
+from rover_cl_envs.drift import Drift
 from rover_cl_envs.lettering import Lettering
-from rover_cl_envs.palette import INK
-from rover_cl_envs.streams import get_stream
+from rover_cl_envs.palette import INK, REWARDED, UNUSUAL
+from rover_cl_envs.streams import Segment, Stream, Task, get_stream
 
 TOOLS = ("Xvfb", "xdotool")
 
@@ -87,9 +100,10 @@ def test_keys(viewer: Viewer) -> None:
 
 
 def test_a_slider_changes_the_world(viewer: Viewer) -> None:
-    viewer._obey(pygame.event.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=(734, 390)))
+    right = viewer.stage.one[0]
+    viewer._obey(pygame.event.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=(right - 226, 390)))
     assert viewer.drives[0].conditions.gravity == 1.0  # the left end of the first slider
-    viewer._obey(pygame.event.Event(pygame.MOUSEMOTION, buttons=(1, 0, 0), pos=(946, 390)))
+    viewer._obey(pygame.event.Event(pygame.MOUSEMOTION, buttons=(1, 0, 0), pos=(right - 14, 390)))
     assert viewer.drives[0].conditions.gravity == 12.0
     before = viewer.drives[0].conditions
     viewer._obey(pygame.event.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=(300, 390)))
@@ -103,33 +117,55 @@ def test_two_drives_are_filmed_side_by_side(tmp_path: Path) -> None:
         drive.change(type(drive.conditions)(patch_cover=0.5, ground_fluffiness=1.0))
     scores = record(drives, tmp_path / "a.gif", size=(64, 48), tell=told.append)
     with Image.open(tmp_path / "a.gif") as picture:
-        assert picture.size == (132, 48) and getattr(picture, "n_frames", 1) >= 2
+        assert picture.size == (132, 48 + drives[0].memory.height) and getattr(picture, "n_frames", 1) >= 2
     assert len(scores) == 2 and told[-1] == 1.0
     assert [file.name for file in tmp_path.iterdir()] == ["a.gif"]
 
 
 def test_the_strip_shows_what_is_left_of_each_task() -> None:
-    success = np.array([[1.0, 0.5], [0.25, 1.0]])
-    memory = Memory(tasks=("a", "b"), order=(0, 1), steps=(3, 1), success=success, segment=1)
-    surface = pygame.Surface((400, HEIGHT), depth=32)
+    now, best = np.array([0.25, 1.0]), np.array([1.0, 1.0])
+    memory = Memory(tasks=("a", "b"), order=(0, 1), steps=(3, 1), place=3, now=now, best=best)
+    surface = pygame.Surface((400, memory.height), depth=32)
     draw_memory(surface, memory, Lettering(), surface.get_rect())
     pixels = pygame.surfarray.array3d(surface)  # (x, y, 3)
     segments, bars = pixels[:, 10], pixels[:, 34:]
     first, second = ((segments == colour).all(axis=-1).sum() for colour in COLOURS[:2])
     assert first / second == pytest.approx(3, rel=0.15)  # as long as their steps
-    room = HEIGHT - 40 - 16
+    assert memory.segment == 1
+    room = memory.height - 40 - 16
     for task, colour in enumerate(COLOURS[:2]):
         filled = (bars == colour).all(axis=-1).any(axis=0).sum()
-        assert filled == pytest.approx(success[1, task] * room, abs=3)
-    best = (bars[20:150] == INK).all(axis=-1).all(axis=0)
-    assert best.any() and np.flatnonzero(best)[0] <= 1  # the first task was once known wholly
+        assert filled == pytest.approx(now[task] * room, abs=3)
+    known = (bars[20:150] == INK).all(axis=-1).all(axis=0)
+    assert known.any() and np.flatnonzero(known)[0] <= 1  # the first task was once known wholly
+
+
+def test_the_strip_shows_the_conditions_that_drift() -> None:
+    start, end = Conditions(), Conditions(gravity=9.0)
+    slope = Segment(task=0, drift=Drift(kind="linear", start=start, end=end, period=100), steps=100)
+    fault = Conditions(wheel_health=(1, 1, 1, 0, 1, 1))
+    jump = Segment(task=1, drift=Drift.none(fault), steps=100)
+    tasks = (Task(name="a", conditions=start), Task(name="b", conditions=fault))
+    stream = Stream(name="s", description="", tasks=tasks, segments=(slope, jump))
+    paths = {path.name: path.values for path in drifting(stream)}
+    assert list(paths) == ["gravity", "right wheels"]
+    half = len(paths["gravity"]) // 2
+    assert paths["gravity"][half // 2] == pytest.approx((start.gravity + end.gravity) / 2, rel=0.02)
+    assert paths["right wheels"][half - 5] == 1 and paths["right wheels"][-1] == pytest.approx(2 / 3)
+    memory = memory_of(stream, 50)
+    assert memory.now is None and memory.segment == 0
+    surface = pygame.Surface((400, memory.height), depth=32)
+    draw_memory(surface, memory, Lettering(), surface.get_rect())
+    lane = pygame.surfarray.array3d(surface)[10 + NAMES : 390 - VALUES, 32 : 32 + LANE_HEIGHT]
+    lived = np.flatnonzero((lane == UNUSUAL).all(axis=-1).any(axis=1))
+    assert lived.max() == pytest.approx(0.25 * len(lane), abs=4)  # as far as the agent is
 
 
 def test_a_trained_agent_is_found_and_remembers(tmp_path: Path) -> None:
     run(micro("finetune"), tmp_path)
     driver = find_driver(str(tmp_path), 1)
     assert driver.name == "finetune, segment 1" and driver.memory is not None
-    assert driver.memory.success.shape == (3, 2) and driver.memory.segment == 0
+    assert driver.memory.now is not None and driver.memory.now.shape == (2,) and driver.memory.segment == 0
     assert find_driver(str(tmp_path / "checkpoint" / "segment-02")).memory.segment == 2  # type: ignore[union-attr]
     drive = Drive(driver, stream_for(driver, None), driver.seed)
     drive.step()
@@ -187,16 +223,16 @@ def display(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     if missing:
         pytest.skip(f"needs {' and '.join(missing)}")
     name = f":{60 + os.getpid() % 1000}"
-    arguments = ["Xvfb", name, "-screen", "0", "1000x740x24", "-nolisten", "tcp", "-fbdir", str(tmp_path)]
+    arguments = ["Xvfb", name, "-screen", "0", "1000x900x24", "-nolisten", "tcp", "-fbdir", str(tmp_path)]
     with subprocess.Popen(arguments, stderr=subprocess.DEVNULL) as server:
         yield name, tmp_path / "Xvfb_screen0"
         server.terminate()
 
 
 def on_screen(file: Path) -> NDArray[np.uint8]:
-    """The frame buffer, an XWD file of 32 bits a pixel: (740, 1000, 3)."""
+    """The frame buffer, an XWD file of 32 bits a pixel: (900, 1000, 3)."""
     data = file.read_bytes()
-    pixels = np.frombuffer(data[-1000 * 740 * 4 :], dtype=np.uint8).reshape(740, 1000, 4)
+    pixels = np.frombuffer(data[-1000 * 900 * 4 :], dtype=np.uint8).reshape(900, 1000, 4)
     return pixels[:, :, 2::-1]
 
 
@@ -225,3 +261,32 @@ def test_real_keys_in_a_real_window(display: tuple[str, Path]) -> None:
         key("key", "q")
         assert program.wait(timeout=20) == 0
         assert program.stderr is not None and program.stderr.read() == ""
+
+
+def test_what_stands_still_costs_a_film_nothing_and_signal_colours_survive(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(90, 130, (64, 64, 3), dtype=np.uint8)
+    sizes = []
+    for count in (1, 20):
+        with film(tmp_path / f"{count}.gif", 12) as made:
+            for k in range(count):
+                frame = noise.copy()
+                frame[:2, k : k + 2] = REWARDED
+                made.add(frame)
+        sizes.append((tmp_path / f"{count}.gif").stat().st_size)
+    assert sizes[1] < 4 * sizes[0]  # of twenty times as many frames
+    with Image.open(tmp_path / "20.gif") as picture:
+        assert getattr(picture, "n_frames", 1) == 20
+        assert np.asarray(picture.convert("RGB"))[0, 0].tolist() == list(REWARDED)
+
+
+def test_a_stream_is_filmed_at_one_site(tmp_path: Path) -> None:
+    film_drift(get_stream("lookalike"), tmp_path / "drift.gif", frames=9)
+    with Image.open(tmp_path / "drift.gif") as picture:
+        frames = []
+        for k in range(getattr(picture, "n_frames", 1)):
+            picture.seek(k)
+            frames.append(np.asarray(picture.convert("RGB")).astype(int)[30:320])
+    assert len(frames) == 9
+    changed = [(np.abs(b - a).max(axis=2) > 12).mean() for a, b in pairwise(frames)]
+    assert min(changed[2], changed[5]) > 0.3  # the ground turns where a segment begins
+    assert max(changed[k] for k in (0, 1, 3, 4, 6, 7)) < 0.1  # elsewhere only the rover moves

@@ -50,7 +50,7 @@ def test_a_method_without_before_and_after_is_refused(tmp_path: Path) -> None:
 def test_the_last_picture_is_of_the_episodes_end(monkeypatch: pytest.MonkeyPatch) -> None:
     scenes: list[Any] = []
 
-    def note(scene: Any, size: tuple[int, int]) -> np.ndarray[Any, Any]:
+    def note(scene: Any, size: tuple[int, int], centre: tuple[float, float]) -> np.ndarray[Any, Any]:
         scenes.append(scene)
         return np.zeros((*size, 3), dtype=np.uint8)
 
