@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rover_cl_envs.conditions import RANGES, WHEELS, Conditions
+from rover_cl_envs.dynamics import AHEAD, FULL
 from rover_cl_envs.mission import Mission
+from rover_cl_envs.rovers import ROVERS
+from rover_cl_envs.rows import VEHICLE
 from rover_cl_envs.soil import SKID_LIMIT
 from rover_cl_envs.vector_env import MarsRoverVectorEnv
 from rover_cl_envs.world import World
@@ -33,7 +36,7 @@ class Finding:
 
 
 def random_conditions(rng: np.random.Generator) -> Conditions:
-    """Conditions drawn from all of `RANGES`; each number has one chance in four to stand at an end."""
+    """Any vehicle, under any conditions of `RANGES`; each number has one chance in four to stand at an end."""
 
     def drawn(low: float, high: float) -> float:
         share = rng.choice([0.0, 1.0]) if rng.random() < 0.25 else rng.random()
@@ -41,7 +44,8 @@ def random_conditions(rng: np.random.Generator) -> Conditions:
 
     health = tuple(drawn(0.0, 1.0) for _ in WHEELS)
     values: dict[str, Any] = {name: drawn(*bounds) for name, bounds in RANGES.items()}
-    return Conditions(wheel_health=health, **values)
+    rover = str(rng.choice(list(ROVERS)))
+    return Conditions(wheel_health=health, rover=rover, **values)
 
 
 def random_actions(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
@@ -113,10 +117,11 @@ def _broken(
     flat = observations.reshape(len(observations), -1)
     bounds = space.low.ravel(), space.high.ravel()  # type: ignore[attr-defined]
     terms = b.reward_terms.sum(axis=1, dtype=np.float64)
+    full = b.setting.rovers[b.counters[:, VEHICLE], FULL] + 1e-6
     return {
         "state is finite": ~np.isfinite(b.state).all(axis=1),
         "observation is in its space": ~((flat >= bounds[0]) & (flat <= bounds[1])).all(axis=1),
         "reward is in its bounds": ~((rewards >= low) & (rewards <= high)),
         "reward is the sum of its terms": ~(np.abs(rewards - terms) < 1e-5),
-        "ground is covered by wheels": ~(np.abs(b.vectors[:, 14]) <= 1 - SKID_LIMIT),
+        "ground is covered by wheels": ~(np.abs(b.state[:, AHEAD]) <= full * (1 - SKID_LIMIT)),
     }

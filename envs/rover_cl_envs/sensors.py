@@ -37,6 +37,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
+from rover_cl_envs.air import HAZE, seen
 from rover_cl_envs.compiled import Bits, Layers, Row, compiled
 from rover_cl_envs.dynamics import (
     AHEAD,
@@ -50,6 +51,7 @@ from rover_cl_envs.dynamics import (
     GRAVITY,
     HEALTH,
     NORTH,
+    OPTICAL_DEPTH,
     OUTCROP,
     PITCH,
     RADIUS,
@@ -243,3 +245,14 @@ def _look_around(
         out[RING + 2 * p + 1] = _clip(albedo(soft, firm, cell[TEXTURE] * TEXTURE_UNIT, contrast))
     if c[CRUST] * c[CRUST_LOOK] != 0.0 and has_forms(c, forms):
         _add_crust(s, c, ring, forms, broken, out)
+    if c[OPTICAL_DEPTH] > HAZE:
+        _fade(c[OPTICAL_DEPTH], ring, out)
+
+
+@compiled
+def _fade(depth: float, ring: Row, out: Row) -> None:
+    """Take from the terrain ring what the dust hides."""
+    for k in range(RING_POINTS):
+        share = seen(math.hypot(ring[k, 0], ring[k, 1]), depth)
+        out[RING + 2 * k] *= share
+        out[RING + 2 * k + 1] *= share

@@ -76,7 +76,7 @@ POWER_TRACES: dict[str, tuple[dict[str, Any], range]] = {
     "initial_charge": ({"initial_charge": 0.5}, range(0, 1)),
     "clock_rate": ({"clock_rate": 100.0}, range(7, 9)),
 }
-SLOW = ("patch_fluffiness", "dust_fall", "cleaning")
+SLOW = ("patch_fluffiness", "crater_freshness", "crust_strength", "dust_fall", "cleaning")
 
 # Drifts that need something else to act on.
 GIVEN: dict[str, dict[str, Any]] = {
@@ -208,7 +208,7 @@ def test_every_drift_leaves_a_trace(name: str, system: str) -> None:
         moved.set_conditions(Conditions(**{**world, **changes}))
     moved.reset(seed=0)
     moved.set_conditions(Conditions(**{**world, **changes}))
-    # A soft patch, dust, a gust are met after some steps; the rest shows at once, or when it stands anew.
+    # Patches, craters, dust and gusts are met after some steps; the rest shows at once, or when it stands.
     steps = 40 if name in SLOW else 2
     for _ in range(steps):
         plain, other = base.step(AHEAD)[0], moved.step(AHEAD)[0]
