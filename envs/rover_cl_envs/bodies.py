@@ -45,6 +45,7 @@ from rover_cl_envs.dynamics import (
     Y,
 )
 from rover_cl_envs.randomness import uniform
+from rover_cl_envs.sensors import LIMIT
 from rover_cl_envs.terrain import CELL, SIDE
 
 DEVILS = 3  # at most, on a map
@@ -201,6 +202,6 @@ def _describe(s: Row, c: Row, b: Row, slot: int, cos: float, sin: float, out: Ro
     east, north = step * b[at + HEAD_EAST], step * b[at + HEAD_NORTH]
     out[0] = b[at + GAP] / 20.0
     out[1], out[2] = (cos * dx + sin * dy) / far, (cos * dy - sin * dx) / far
-    out[3] = (cos * east + sin * north - s[AHEAD]) / STEP_LENGTH
-    out[4] = (cos * north - sin * east) / STEP_LENGTH
+    out[3] = min(max((cos * east + sin * north - s[AHEAD]) / STEP_LENGTH, -LIMIT), LIMIT)
+    out[4] = min(max((cos * north - sin * east) / STEP_LENGTH, -LIMIT), LIMIT)
     out[5] = b[at + KIND]

@@ -36,7 +36,7 @@ class Finding:
 
 
 def random_conditions(rng: np.random.Generator) -> Conditions:
-    """Any vehicle, under any conditions of `RANGES`; each number has one chance in four to stand at an end."""
+    """Any vehicle under any conditions of `RANGES`; each number stands at an end with a chance of 1 in 4."""
 
     def drawn(low: float, high: float) -> float:
         share = rng.choice([0.0, 1.0]) if rng.random() < 0.25 else rng.random()
