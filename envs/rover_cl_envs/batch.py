@@ -13,7 +13,7 @@ from rover_cl_envs.bodies import BODIES
 from rover_cl_envs.camera import CHANNELS, PIXELS
 from rover_cl_envs.compiled import Bits, Layers
 from rover_cl_envs.conditions import Conditions
-from rover_cl_envs.dynamics import CRATERS, CRUST, RIPPLES, STATE, TARS, WEIGHTS
+from rover_cl_envs.dynamics import CRATERS, CRUST, RIPPLES, STATE, TARS
 from rover_cl_envs.fleet import Fleet
 from rover_cl_envs.grid import SIDE
 from rover_cl_envs.landforms import no_landforms
@@ -24,6 +24,7 @@ from rover_cl_envs.randomness import seeded
 from rover_cl_envs.rovers import Rover
 from rover_cl_envs.rows import MISSION, NEXT_MISSION, STAY, VEHICLE, Pictures, Results, Rovers, Setting
 from rover_cl_envs.sensors import block_starts, observation_size, ring_points
+from rover_cl_envs.soil import COEFFICIENTS
 from rover_cl_envs.stepping import start_where, step_parallel, step_serial
 from rover_cl_envs.sun import NET_FLUX
 from rover_cl_envs.terrain import TerrainBank, terrain_bank
@@ -63,7 +64,7 @@ class Batch:
             pixels=self._pixels,
             blocks=block_starts(world.systems),
         )
-        self.ground = self.setting.ground
+        self.ground = self._bank.ground
         # Asking Numba for its threads would start them, and set how many OpenMP gives torch as well.
         most: int = getattr(numba.config, "NUMBA_NUM_THREADS")  # noqa: B009  made at run time
         self._threads = min(threads or most, most)
@@ -95,7 +96,7 @@ class Batch:
             counters=self.counters,
             generators=self.generators,
             conditions=self.conditions,
-            soil=np.zeros((count, 2, WEIGHTS + 4), dtype=np.float64),
+            soil=np.zeros((count, 2, COEFFICIENTS), dtype=np.float64),
             broken=np.zeros((count, 0), dtype=np.uint8),
             progress=np.zeros((count, PROGRESS), dtype=np.float32),
             power=self.power,
@@ -126,14 +127,14 @@ class Batch:
     def _lay_out(self) -> None:
         """Make the landforms, and the memory of broken crust, once a condition asks for them."""
         if self.setting.forms.shape[1] == 1 and self.conditions[:, [CRATERS, RIPPLES, TARS, CRUST]].any():
-            self.setting = self.setting._replace(forms=self._bank.forms)
+            self.setting = self.setting._replace(ground=self._bank.forms, forms=self._bank.forms)
         if not self.rovers.broken.size and self.conditions[:, CRUST].any():
             broken = np.zeros((len(self.state), SIDE * SIDE // 8), dtype=np.uint8)
             self.rovers = self.rovers._replace(broken=broken)
 
     @property
     def forms(self) -> Layers:
-        """Landforms of the maps (M, 256, 256, 4); one cell each while no condition has asked for them."""
+        """Landforms of the maps (M, 256, 256, 8), behind the ground's layers; one cell each while no condition has asked for them."""
         return self.setting.forms
 
     def broken(self, index: int) -> Bits:

@@ -23,6 +23,7 @@ from rover_cl_envs.rovers import STEP_SECONDS as STEP_SECONDS
 from rover_cl_envs.soil import (
     ALPHA,
     BETA,
+    NO_WEIGHTS,
     P0,
     P1,
     P2,
@@ -112,8 +113,6 @@ STATE = 24
     HEALTH,
 ) = range(44)
 
-WEIGHTS = 9  # first scratch column of a soil row (2, 13), behind the coefficients
-
 # Columns of a rover description (9,), float32: Rover.to_array. FULL is a step's travel at full drive [m].
 MASS, RADIUS, WHEELBASE, TRACK, STALL, OBSTACLE, FULL, TIP_GRADE, PRESSURE = range(9)
 
@@ -173,39 +172,60 @@ def _formed_soil(
 
 
 @compiled
+def _bare_soil(field: float, c: Row) -> float:
+    """Fluffiness of ground without landforms where the uniform patch field has that value."""
+    soft, firm = patch_share(field, c[COVER]), outcrop_share(field, c[OUTCROP])
+    return c[GROUND] * (1.0 - soft - firm) + soft * c[PATCHES]
+
+
+@compiled
+def _lean(s: Row, rover: Row, left: float, right: float, pitch: float) -> None:
+    """Write pitch and roll from the sides' mean heights and the pitch as it is summed up over the wheels [m]."""
+    s[PITCH] = pitch / (0.75 * rover[WHEELBASE])
+    s[ROLL] = (left - right) / rover[TRACK]
+
+
+@compiled
 def _settle_on_forms(
     s: Row,
     c: Row,
     rover: Row,
     wheels: Row,
-    ground: Layers,
     forms: Layers,
     broken: Bits,
+    soils: Coefficients,
     soil: Coefficients,
-) -> tuple[float, float, float]:
-    """What landforms change under the wheels: the soils' weights, and the mean height of each side.
-
-    A loop of its own, so that a rover without landforms does not carry it along.
-
-    Returns:
-        Lift of the left and of the right side [m], and of the pitch as `settle` sums it up [m].
-    """
+) -> float:
+    """`settle` where there are landforms: a loop of its own, so that other rovers don't carry it along."""
     cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
-    left, right, pitch = 0.0, 0.0, 0.0
-    soil[:, WEIGHTS:] = 0.0
-    for w in range(6):
-        x = s[X] + cos * wheels[w, 0] - sin * wheels[w, 1]
-        y = s[Y] + sin * wheels[w, 0] + cos * wheels[w, 1]
-        iy, ix = cell_index(y), cell_index(x)
-        lift = form_height(forms, x, y, c[CRATERS], c[RIPPLES], c[TARS])
-        left += lift / 3.0 if w < 3 else 0.0
-        right += lift / 3.0 if w >= 3 else 0.0
-        pitch += (0.5 if w % 3 == 0 else -0.25) * lift
-        field = ground[iy, ix, PATCH] * PATCH_UNIT
-        soft, firm = patch_share(field, c[COVER]), outcrop_share(field, c[OUTCROP])
-        bare = c[GROUND] * (1.0 - soft - firm) + soft * c[PATCHES]
-        weigh(_formed_soil(bare, iy, ix, c, rover, forms, broken), 1.0 / 3.0, soil[w // 3, WEIGHTS:])
-    return left, right, pitch
+    tallest, pitch, left, right = 0.0, 0.0, 0.0, 0.0
+    lift_pitch, lift_left, lift_right = 0.0, 0.0, 0.0
+    for side in range(2):
+        mean, lift_mean, weights = 0.0, 0.0, NO_WEIGHTS
+        for k in range(3):
+            wheel = wheels[3 * side + k]
+            x = s[X] + cos * wheel[0] - sin * wheel[1]
+            y = s[Y] + sin * wheel[0] + cos * wheel[1]
+            iy, ix = cell_index(y), cell_index(x)
+            cell = forms[iy, ix]
+            rock = rock_height(cell[ROCK], c[ROCKS])
+            tallest = max(tallest, rock)
+            height = c[ROUGH] * relief_at(forms, x, y) + c[EAST] * (x - s[X]) + c[NORTH] * (y - s[Y])
+            height += min(rock, rover[OBSTACLE])
+            lift = form_height(forms, x, y, c[CRATERS], c[RIPPLES], c[TARS])
+            mean += height / 3.0
+            lift_mean += lift / 3.0
+            pitch += (0.5 if k == 0 else -0.25) * height
+            lift_pitch += (0.5 if k == 0 else -0.25) * lift
+            bare = _bare_soil(cell[PATCH] * PATCH_UNIT, c)
+            weights = weigh(_formed_soil(bare, iy, ix, c, rover, forms, broken), 1.0 / 3.0, weights)
+        blend(soils, weights, soil[side])
+        if side == 0:
+            left, lift_left = mean, lift_mean
+        else:
+            right, lift_right = mean, lift_mean
+    _lean(s, rover, left + lift_left, right + lift_right, pitch + lift_pitch)
+    return tallest
 
 
 @compiled
@@ -223,42 +243,38 @@ def settle(
     """Put the rover's six wheels on the ground.
 
     Writes pitch and roll into the state `s` (24,), as tangents, and the mean soil of each side into
-    `soil` (2, 13), whose last four columns are scratch for the anchors' weights. Crust that gives way is
-    noted in the rover's row `broken`.
+    `soil` (2, 9). Crust that gives way is noted in the rover's row `broken`.
     The differential halves the pitch of the two rockers; each rocker's pitch is that of the line from
     the middle of its bogie, which carries the middle and the rear wheel, to its front wheel.
 
     Returns:
         Height of the tallest rock under a wheel [m].
     """
+    if has_forms(c, forms):
+        return _settle_on_forms(s, c, rover, wheels, forms, broken, soils, soil)
     cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
     tallest, pitch, left, right = 0.0, 0.0, 0.0, 0.0
-    soil[:, WEIGHTS:] = 0.0
-    for w in range(6):
-        side = w // 3
-        x = s[X] + cos * wheels[w, 0] - sin * wheels[w, 1]
-        y = s[Y] + sin * wheels[w, 0] + cos * wheels[w, 1]
-        cell = ground[cell_index(y), cell_index(x)]
-        rock = rock_height(cell[ROCK], c[ROCKS])
-        tallest = max(tallest, rock)
-        height = c[ROUGH] * relief_at(ground, x, y) + c[EAST] * (x - s[X]) + c[NORTH] * (y - s[Y])
-        height += min(rock, rover[OBSTACLE])
+    for side in range(2):
+        mean, weights = 0.0, NO_WEIGHTS
+        for k in range(3):
+            wheel = wheels[3 * side + k]
+            x = s[X] + cos * wheel[0] - sin * wheel[1]
+            y = s[Y] + sin * wheel[0] + cos * wheel[1]
+            cell = ground[cell_index(y), cell_index(x)]
+            rock = rock_height(cell[ROCK], c[ROCKS])
+            tallest = max(tallest, rock)
+            height = c[ROUGH] * relief_at(ground, x, y) + c[EAST] * (x - s[X]) + c[NORTH] * (y - s[Y])
+            height += min(rock, rover[OBSTACLE])
+            mean += height / 3.0
+            # The bogie's pivot is halfway between middle and rear wheel, 0.75 wheelbase behind the front one.
+            pitch += (0.5 if k == 0 else -0.25) * height
+            weights = weigh(_bare_soil(cell[PATCH] * PATCH_UNIT, c), 1.0 / 3.0, weights)
+        blend(soils, weights, soil[side])
         if side == 0:
-            left += height / 3.0
+            left = mean
         else:
-            right += height / 3.0
-        # The bogie's pivot is halfway between middle and rear wheel, 0.75 wheelbase behind the front one.
-        pitch += (0.5 if w % 3 == 0 else -0.25) * height
-        field = cell[PATCH] * PATCH_UNIT
-        soft, firm = patch_share(field, c[COVER]), outcrop_share(field, c[OUTCROP])
-        weigh(c[GROUND] * (1.0 - soft - firm) + soft * c[PATCHES], 1.0 / 3.0, soil[side, WEIGHTS:])
-    if has_forms(c, forms):
-        lift_left, lift_right, lift_pitch = _settle_on_forms(s, c, rover, wheels, ground, forms, broken, soil)
-        left, right, pitch = left + lift_left, right + lift_right, pitch + lift_pitch
-    blend(soils, soil[0, WEIGHTS:], soil[0, :WEIGHTS])
-    blend(soils, soil[1, WEIGHTS:], soil[1, :WEIGHTS])
-    s[PITCH] = pitch / (0.75 * rover[WHEELBASE])
-    s[ROLL] = (left - right) / rover[TRACK]
+            right = mean
+    _lean(s, rover, left, right, pitch)
     return tallest
 
 
@@ -311,7 +327,7 @@ def _turn_wheels(side: int, demand: float, s: Row, c: Row, rover: Row, soil: Coe
 
 @compiled
 def drive(s: Row, c: Row, rover: Row, wheels: Row, soil: Coefficients) -> None:
-    """Move the rover of state `s` by one step on the soils (2, 13) that `settle` found."""
+    """Move the rover of state `s` by one step on the soils (2, 9) that `settle` found."""
     steer = min(max(s[STEER] + c[BIAS], -1.0), 1.0)
     goal_l = min(max(s[DRIVE] - STEER_GAIN * steer, -1.0), 1.0)
     goal_r = min(max(s[DRIVE] + STEER_GAIN * steer, -1.0), 1.0)

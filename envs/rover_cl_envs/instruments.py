@@ -29,7 +29,7 @@ from rover_cl_envs.dynamics import (
     ODOMETRY,
     WHEEL_L,
 )
-from rover_cl_envs.randomness import uniform
+from rover_cl_envs.randomness import normal
 from rover_cl_envs.sensors import BEARINGS, LIMIT, RING, RING_POINTS
 
 HEIGHT_SCALE = 2.0  # of the ring's heights in the observation [1/m]
@@ -54,7 +54,7 @@ def distort(s: Row, c: Row, generator: NDArray[np.uint64], out: Row) -> None:
     if c[BEARING_BIAS] != 0.0 or c[BEARING_NOISE] > 0.0:
         noise_a, noise_b = 0.0, 0.0
         if c[BEARING_NOISE] > 0.0:
-            noise_a, noise_b = _two_normal(generator)
+            noise_a, noise_b = normal(generator), normal(generator)
         _turn(c[BEARING_BIAS] + c[BEARING_NOISE] * noise_a, out[1:3])
         _turn(c[BEARING_BIAS] + c[BEARING_NOISE] * noise_b, out[5:7])
     if c[HEIGHT_BIAS] != 0.0 or c[HEIGHT_NOISE] > 0.0:
@@ -64,14 +64,6 @@ def distort(s: Row, c: Row, generator: NDArray[np.uint64], out: Row) -> None:
         bearing = (k + 1) // 2 if k % 2 == 1 else (BEARINGS - k // 2) % BEARINGS
         at = RING + POINT_NUMBERS * bearing
         out[at : at + POINT_NUMBERS] = 0.0
-
-
-@compiled
-def _two_normal(generator: NDArray[np.uint64]) -> tuple[float, float]:
-    """Two independent standard normal numbers (Box and Muller 1958)."""
-    radius = math.sqrt(-2.0 * math.log(1.0 - uniform(generator)))
-    angle = 2.0 * math.pi * uniform(generator)
-    return radius * math.cos(angle), radius * math.sin(angle)
 
 
 @compiled
@@ -85,10 +77,6 @@ def _turn(angle: float, bearing: Row) -> None:
 @compiled
 def _shift_heights(bias: float, noise: float, generator: NDArray[np.uint64], out: Row) -> None:
     """Add bias and noise [m] to the heights of the ring."""
-    for p in range(0, RING_POINTS, 2):
-        one, two = 0.0, 0.0
-        if noise > 0.0:
-            one, two = _two_normal(generator)
-        near, far = RING + 2 * p, RING + 2 * p + 2
-        out[near] = min(max(out[near] + HEIGHT_SCALE * (bias + noise * one), -LIMIT), LIMIT)
-        out[far] = min(max(out[far] + HEIGHT_SCALE * (bias + noise * two), -LIMIT), LIMIT)
+    for k in range(RING, RING + 2 * RING_POINTS, 2):
+        error = bias + noise * normal(generator) if noise > 0.0 else bias
+        out[k] = min(max(out[k] + HEIGHT_SCALE * error, -LIMIT), LIMIT)

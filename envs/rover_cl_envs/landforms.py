@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from rover_cl_envs.compiled import Bits, Layers, compiled
 from rover_cl_envs.grid import CELL, ORIGIN, PERIOD, SIDE, Field, broad, counts, ranks
 
-CRATER, RIPPLE, TAR, CRUST = range(4)
-"""Layers of `TerrainBank.forms`."""
+CRATER, RIPPLE, TAR, CRUST = range(4, 8)
+"""Layers of `TerrainBank.forms`, behind the four of the ground itself."""
 CRATER_UNIT, SHARE_UNIT = 1 / 1024, 1 / 32767
 """What one count is worth: of the crater layer [m], and of the others, which run from 0 to 1."""
 
@@ -45,12 +45,13 @@ DEEP_RIPPLE, DEEP_TAR = 0.05, 0.5  # heights from which a crest is sand througho
 
 
 def landforms(seed: int, count: int) -> Layers:
-    """The landforms of `count` maps, (count, 256, 256, 4) int16; map m does not depend on the others.
+    """The landforms of `count` maps, (count, 256, 256, 8) int16; map m does not depend on the others.
 
-    Layers: height of fresh craters [m]; height of ripples and of TARs, 0 in the troughs to 1 on the crests;
+    The first four layers are 0, room for the ground: a rover that looks at a cell then waits for one place of
+    memory, not for two. Behind them: height of fresh craters [m]; height of ripples and of TARs, 0 in the troughs to 1 on the crests;
     crust field, uniform on [0, 1].
     """
-    forms = np.zeros((count, SIDE, SIDE, 4), dtype=np.int16)
+    forms = np.zeros((count, SIDE, SIDE, 8), dtype=np.int16)
     for m in range(count):
         rng = np.random.default_rng([seed, m, 1])  # the ground of the same map draws from [seed, m]
         forms[m, :, :, CRATER] = counts(_craters(rng), CRATER_UNIT)
@@ -58,13 +59,12 @@ def landforms(seed: int, count: int) -> Layers:
         forms[m, :, :, RIPPLE] = counts(_ridges(rng, wind, RIPPLE_WAVE, 12.0), SHARE_UNIT)
         forms[m, :, :, TAR] = counts(_ridges(rng, wind, TAR_WAVE, 40.0), SHARE_UNIT)
         forms[m, :, :, CRUST] = counts(ranks(broad(rng, CRUST_LENGTH)), SHARE_UNIT)
-    forms.setflags(write=False)
     return forms
 
 
 def no_landforms(count: int) -> Layers:
     """What stands in for the landforms of `count` maps while no condition asks for them: one cell each."""
-    forms = np.zeros((count, 1, 1, 4), dtype=np.int16)
+    forms = np.zeros((count, 1, 1, 8), dtype=np.int16)
     forms.setflags(write=False)
     return forms
 
@@ -149,7 +149,7 @@ def _ridges(rng: np.random.Generator, wind: float, wave: float, length: float) -
 
 @compiled
 def cell_height(cell: Layers, craters: float, ripples: float, tars: float) -> float:
-    """Height of the landforms at a cell (4,) [m].
+    """Height of the landforms at a cell (8,) [m].
 
     Args:
         cell: of the landforms.
@@ -177,31 +177,38 @@ def form_height(forms: Layers, x: float, y: float, craters: float, ripples: floa
 
 @compiled
 def crest_share(cell: Layers, ripples: float, tars: float) -> float:
-    """Share of loose crest sand at a cell (4,), 0 to 1; ridges of no height have none."""
+    """Share of loose crest sand at a cell (8,), 0 to 1; ridges of no height have none."""
     ripple = min(ripples / DEEP_RIPPLE, 1.0) * cell[RIPPLE]
     return SHARE_UNIT * max(ripple, min(tars / DEEP_TAR, 1.0) * cell[TAR])
 
 
 @compiled
 def has_crust(cell: Layers, cover: float) -> bool:
-    """Whether a cell (4,) bears crust where crust covers that share of the ground."""
+    """Whether a cell (8,) bears crust where crust covers that share of the ground."""
     return cover > 0.0 and SHARE_UNIT * cell[CRUST] >= 1.0 - cover
+
+
+@compiled
+def _byte_of(iy: int, ix: int) -> int:
+    """Where a cell's bit lies in a row of `broken`: in tiles of 16 x 32 cells, each one line of memory, so that
+    what is near on the ground is near there."""
+    return ((iy >> 4) << 9) + ((ix >> 5) << 6) + ((iy & 15) << 2) + ((ix >> 3) & 3)
 
 
 @compiled
 def is_broken(broken: Bits, iy: int, ix: int) -> bool:
     """Whether a rover has broken the crust of a cell: a bit of its row (8192,), or (0,) if none is kept."""
-    return broken.shape[0] > 0 and (broken[(iy * SIDE + ix) >> 3] >> (ix & 7)) & 1 == 1
+    return broken.shape[0] > 0 and (broken[_byte_of(iy, ix)] >> (ix & 7)) & 1 == 1
 
 
 @compiled
 def break_crust(broken: Bits, iy: int, ix: int) -> None:
     """Note in a rover's row that the crust of that cell is broken."""
     if broken.shape[0] > 0:
-        broken[(iy * SIDE + ix) >> 3] |= np.uint8(1 << (ix & 7))
+        broken[_byte_of(iy, ix)] |= np.uint8(1 << (ix & 7))
 
 
 def broken_cells(broken: Bits) -> NDArray[np.int64]:
     """Rows and columns (k, 2) of the cells that a rover's row (8192,) or (0,) says are broken."""
-    bits = np.flatnonzero(np.unpackbits(broken, bitorder="little"))
-    return np.column_stack(np.divmod(bits, SIDE))
+    tiles = np.unpackbits(broken, bitorder="little").reshape(-1, SIDE // 32, 16, 32)
+    return np.argwhere(tiles.swapaxes(1, 2).reshape(-1, SIDE))

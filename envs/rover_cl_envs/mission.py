@@ -43,7 +43,6 @@ from rover_cl_envs.dynamics import (
     YAW,
     X,
     Y,
-    cell_index,
     ground_pressure,
     has_forms,
     patch_share,
@@ -245,14 +244,8 @@ def clearance(rover: Row) -> int:
 
 @compiled
 def _is_even(forms: Layers, x: float, y: float, c: Row, rover: Row) -> bool:
-    """Whether the ground under a rover at x, y bears no crust that breaks, and isn't a steep wall."""
-    clear = clearance(rover)
-    if ground_pressure(c, rover) > c[STRENGTH]:
-        for i in range(-clear, clear + 1):
-            for j in range(-clear, clear + 1):
-                if has_crust(forms[cell_index(y + i * CELL), cell_index(x + j * CELL)], c[CRUST]):
-                    return False
-    reach = clear * CELL
+    """Whether the landforms under a rover at x, y are no steep wall."""
+    reach = clearance(rover) * CELL
     craters, tars = c[CRATERS], c[TARS]
     rise_x = form_height(forms, x + reach, y, craters, 0.0, tars)
     rise_x -= form_height(forms, x - reach, y, craters, 0.0, tars)
@@ -262,22 +255,32 @@ def _is_even(forms: Layers, x: float, y: float, c: Row, rover: Row) -> bool:
 
 
 @compiled
+def _is_free(ground: Layers, forms: Layers, breaks: bool, iy: int, ix: int, c: Row, rover: Row) -> bool:
+    """Whether a cell has no patch, no rock higher than the rover climbs, and no crust if that `breaks`."""
+    cell = ground[iy, ix]
+    if patch_share(cell[PATCH] * PATCH_UNIT, c[COVER]) > 0.0:
+        return False
+    if rock_height(cell[ROCK_LAYER], c[ROCKS]) > rover[OBSTACLE]:
+        return False
+    return not (breaks and has_crust(forms[iy, ix], c[CRUST]))
+
+
+@compiled
 def is_clear(ground: Layers, forms: Layers, x: float, y: float, c: Row, rover: Row) -> bool:
     """Whether the ground under a rover at x, y has no patch, and no rock higher than it climbs.
 
     Where there are landforms, no crust that breaks and no steep wall either.
     """
-    if has_forms(c, forms) and not _is_even(forms, x, y, c, rover):
-        return False
+    formed = has_forms(c, forms)
+    breaks = formed and ground_pressure(c, rover) > c[STRENGTH]
     column, row, clear = math.floor(x / CELL), math.floor(y / CELL), clearance(rover)
-    for i in range(row - clear, row + clear + 1):
-        for j in range(column - clear, column + clear + 1):
-            iy, ix = i & (SIDE - 1), j & (SIDE - 1)
-            if patch_share(ground[iy, ix, PATCH] * PATCH_UNIT, c[COVER]) > 0.0:
-                return False
-            if rock_height(ground[iy, ix, ROCK_LAYER], c[ROCKS]) > rover[OBSTACLE]:
-                return False
-    return True
+    # The middle and the edges first: most places that won't do show there, and every cell is far in memory.
+    for stride in (clear, 1):
+        for i in range(row - clear, row + clear + 1, stride):
+            for j in range(column - clear, column + clear + 1, stride):
+                if not _is_free(ground, forms, breaks, i & (SIDE - 1), j & (SIDE - 1), c, rover):
+                    return False
+    return not formed or _is_even(forms, x, y, c, rover)
 
 
 @compiled

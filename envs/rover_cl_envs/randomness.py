@@ -7,6 +7,8 @@ in which threads run therefore can't change a trajectory.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,10 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S11, _ONE = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11), np.uint64(1)
 _TO_UNIT = 1.0 / 9007199254740992.0  # 2^-53
+_EVEN_BYTES, _ADD_UP = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0001000100010001)
+_S8, _S48 = np.uint64(8), np.uint64(48)
+_PER_DEVIATION = 1.0 / math.sqrt(8 * (256**2 - 1) / 12)
+_MEAN_SUM = 8 * 127.5 * _PER_DEVIATION
 
 KEY, COUNTER = 0, 1
 """Columns of a generator row (2,) of uint64."""
@@ -35,6 +41,19 @@ def uniform(generator: NDArray[np.uint64]) -> float:
     """Next number of a generator row (2,), uniform on [0, 1)."""
     generator[COUNTER] += _ONE
     return (_mixed(generator[KEY] + generator[COUNTER] * _GOLDEN) >> _S11) * _TO_UNIT
+
+
+@compiled
+def normal(generator: NDArray[np.uint64]) -> float:
+    """Next number of a generator row (2,), nearly standard normal: the sum of eight bytes of one draw.
+
+    By the central limit theorem; mean and deviation are exact. It comes in steps of 0.0048, never leaves
+    +-4.88, and has a kurtosis of 2.85 where a normal number has 3. An exact one costs eight times as much.
+    """
+    generator[COUNTER] += _ONE
+    z = _mixed(generator[KEY] + generator[COUNTER] * _GOLDEN)
+    pairs = (z & _EVEN_BYTES) + ((z >> _S8) & _EVEN_BYTES)
+    return ((pairs * _ADD_UP) >> _S48) * _PER_DEVIATION - _MEAN_SUM
 
 
 @compiled

@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from rover_cl_envs import dynamics as d
 from rover_cl_envs.compiled import Coefficients, Layers, Row, compiled
-from rover_cl_envs.soil import blend, equilibrium_slip, weigh
+from rover_cl_envs.soil import COEFFICIENTS, NO_WEIGHTS, blend, equilibrium_slip, weigh
 from rover_cl_envs.terrain import (
     ABUNDANCE_STEPS,
     CELL,
@@ -53,12 +53,10 @@ NEIGHBOURS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)
 def _fill(soils: Coefficients, soil: Coefficients, table: Field) -> None:
     """Write the slip of each soil (rows, fluffiness 0 to 1) at each demand (columns); `soil` is scratch."""
     for i in range(table.shape[0]):
-        soil[:] = 0.0
-        weigh(i / (table.shape[0] - 1), 1.0, soil[0, d.WEIGHTS :])
-        blend(soils, soil[0, d.WEIGHTS :], soil[0, : d.WEIGHTS])
+        blend(soils, weigh(i / (table.shape[0] - 1), 1.0, NO_WEIGHTS), soil)
         for j in range(table.shape[1]):
             demand = LARGEST_DEMAND * (2.0 * j / (table.shape[1] - 1) - 1.0)
-            table[i, j] = equilibrium_slip(demand, soil[0])
+            table[i, j] = equilibrium_slip(demand, soil)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,7 +83,7 @@ class Router:
     def __init__(self, soils: Coefficients, climbed: float, reach: float) -> None:
         self._climbed, self._reach = climbed, reach
         self._slips = np.zeros((SOILS, DEMANDS))
-        _fill(soils, np.zeros((2, d.WEIGHTS + 4)), self._slips)
+        _fill(soils, np.zeros(COEFFICIENTS), self._slips)
         self._costs: OrderedDict[bytes, _Costs] = OrderedDict()
 
     def route(self, ground: Layers, m: int, c: Row, start: Points, goal: Points, wrong: Points) -> Points:

@@ -38,7 +38,7 @@ class Rovers(NamedTuple):
     conditions: Rows
     """(n, k), columns in dynamics.py"""
     soil: Coefficients
-    """(n, 2, 13) soil under each side, and scratch"""
+    """(n, 2, 9) soil under each side, columns in soil.py"""
     broken: Bits
     """(n, 8192) the cells whose crust each rover has broken, a bit each; (n, 0) while there is no crust"""
     progress: Rows
@@ -53,9 +53,9 @@ class Setting(NamedTuple):
     """What stays."""
 
     ground: Layers
-    """(M, 256, 256, 4) the maps"""
+    """(M, 256, 256, 4) the maps; with landforms the same array as `forms`"""
     forms: Layers
-    """(M, 256, 256, 4) their landforms; (M, 1, 1, 4) while no condition asks for them"""
+    """(M, 256, 256, 8) the maps with their landforms; (M, 1, 1, 8) while no condition asks for them"""
     rovers: Row
     """(R, 9) the fleet, columns in dynamics.py"""
     wheels: Row

@@ -181,30 +181,39 @@ def observe(
 
 
 @compiled
-def _add_form_heights(s: Row, c: Row, forms: Layers, out: Row) -> None:
-    """Add the landforms to heights of the ring that aren't scaled yet; the cells stand beside them."""
-    craters, ripples, tars = c[CRATERS], c[RIPPLES], c[TARS]
-    here = cell_height(forms[cell_index(s[Y]), cell_index(s[X])], craters, ripples, tars)
-    for p in range(RING_POINTS):
-        at = int(out[RING + 2 * p + 1])
-        out[RING + 2 * p] += cell_height(forms[at >> 8, at & (SIDE - 1)], craters, ripples, tars) - here
-
-
-@compiled
 def crusted(bare: float, look: float) -> float:
     """Albedo of crust over ground of the albedo `bare`, by the crust's contrast."""
     return (1.0 - abs(look)) * bare + look
 
 
 @compiled
-def _add_crust(s: Row, c: Row, ring: Row, forms: Layers, broken: Bits, out: Row) -> None:
-    """Show the crust that still holds in the albedo of the ring."""
-    cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
+def _ask(s: Row, c: Row, ring: Row, ground: Layers, cos: float, sin: float, out: Row) -> None:
+    """First pass over the terrain ring: heights without rocks, not yet scaled, and the cells' numbers."""
+    x, y, rough = s[X], s[Y], c[ROUGH] * RELIEF_UNIT
+    here = rough * ground[cell_index(y), cell_index(x), RELIEF]
     for p in range(RING_POINTS):
-        iy = cell_index(s[Y] + (sin * ring[p, 0] + cos * ring[p, 1]))
-        ix = cell_index(s[X] + (cos * ring[p, 0] - sin * ring[p, 1]))
-        if has_crust(forms[iy, ix], c[CRUST]) and not is_broken(broken, iy, ix):
-            out[RING + 2 * p + 1] = _clip(crusted(out[RING + 2 * p + 1], c[CRUST_LOOK]))
+        east = cos * ring[p, 0] - sin * ring[p, 1]
+        north = sin * ring[p, 0] + cos * ring[p, 1]
+        iy, ix = cell_index(y + north), cell_index(x + east)
+        out[RING + 2 * p] = rough * ground[iy, ix, RELIEF] + c[EAST] * east + c[NORTH] * north - here
+        out[RING + 2 * p + 1] = iy * SIDE + ix
+
+
+@compiled
+def _ask_forms(s: Row, c: Row, ring: Row, forms: Layers, cos: float, sin: float, out: Row) -> None:
+    """`_ask` where there are landforms."""
+    x, y, rough = s[X], s[Y], c[ROUGH] * RELIEF_UNIT
+    craters, ripples, tars = c[CRATERS], c[RIPPLES], c[TARS]
+    foot = forms[cell_index(y), cell_index(x)]
+    here, lift = rough * foot[RELIEF], cell_height(foot, craters, ripples, tars)
+    for p in range(RING_POINTS):
+        east = cos * ring[p, 0] - sin * ring[p, 1]
+        north = sin * ring[p, 0] + cos * ring[p, 1]
+        iy, ix = cell_index(y + north), cell_index(x + east)
+        cell = forms[iy, ix]
+        bare = np.float32(rough * cell[RELIEF] + c[EAST] * east + c[NORTH] * north - here)
+        out[RING + 2 * p] = bare + (cell_height(cell, craters, ripples, tars) - lift)
+        out[RING + 2 * p + 1] = iy * SIDE + ix
 
 
 @compiled
@@ -224,35 +233,34 @@ def _look_around(
     In two passes: a cell is mostly far away in memory, and the first, short one asks for many at a time. It
     leaves the cells' numbers where the albedo goes.
     """
-    x, y, rough = s[X], s[Y], c[ROUGH] * RELIEF_UNIT
-    here = rough * ground[cell_index(y), cell_index(x), RELIEF]
-    for p in range(RING_POINTS):
-        east = cos * ring[p, 0] - sin * ring[p, 1]
-        north = sin * ring[p, 0] + cos * ring[p, 1]
-        iy, ix = cell_index(y + north), cell_index(x + east)
-        out[RING + 2 * p] = rough * ground[iy, ix, RELIEF] + c[EAST] * east + c[NORTH] * north - here
-        out[RING + 2 * p + 1] = iy * SIDE + ix
-    if has_forms(c, forms):
-        _add_form_heights(s, c, forms, out)
+    formed = has_forms(c, forms)
+    if formed:
+        _ask_forms(s, c, ring, forms, cos, sin, out)
+    else:
+        _ask(s, c, ring, ground, cos, sin, out)
+    crust = formed and c[CRUST] * c[CRUST_LOOK] != 0.0
     rocks, cover, outcrop, contrast = c[ROCKS], c[COVER], c[OUTCROP], c[CONTRAST]
     for p in range(RING_POINTS):
         at = int(out[RING + 2 * p + 1])
-        cell = ground[at >> 8, at & (SIDE - 1)]
+        iy, ix = at >> 8, at & (SIDE - 1)
+        cell = ground[iy, ix]
         height = out[RING + 2 * p] + rock_height(cell[ROCK], rocks)
         field = cell[PATCH] * PATCH_UNIT
         soft, firm = patch_share(field, cover), outcrop_share(field, outcrop)
         out[RING + 2 * p] = _clip(2.0 * height)
-        out[RING + 2 * p + 1] = _clip(albedo(soft, firm, cell[TEXTURE] * TEXTURE_UNIT, contrast))
-    if c[CRUST] * c[CRUST_LOOK] != 0.0 and has_forms(c, forms):
-        _add_crust(s, c, ring, forms, broken, out)
+        shade = np.float32(_clip(albedo(soft, firm, cell[TEXTURE] * TEXTURE_UNIT, contrast)))
+        if crust and has_crust(forms[iy, ix], c[CRUST]) and not is_broken(broken, iy, ix):
+            shade = np.float32(_clip(crusted(shade, c[CRUST_LOOK])))
+        out[RING + 2 * p + 1] = shade
     if c[OPTICAL_DEPTH] > HAZE:
-        _fade(c[OPTICAL_DEPTH], ring, out)
+        _fade(c[OPTICAL_DEPTH], out)
 
 
 @compiled
-def _fade(depth: float, ring: Row, out: Row) -> None:
-    """Take from the terrain ring what the dust hides."""
-    for k in range(RING_POINTS):
-        share = seen(math.hypot(ring[k, 0], ring[k, 1]), depth)
-        out[RING + 2 * k] *= share
-        out[RING + 2 * k + 1] *= share
+def _fade(depth: float, out: Row) -> None:
+    """Take from the terrain ring what the dust hides; all bearings have the same ranges."""
+    for r in range(len(RANGES)):
+        share = seen(RANGES[r], depth)
+        for k in range(RING + 2 * r, SIZE, 2 * len(RANGES)):
+            out[k] *= share
+            out[k + 1] *= share

@@ -37,6 +37,10 @@ _BOUNDS = {
 }
 A, B, C, D, ALPHA, BETA, P0, P1, P2 = range(9)
 """Columns of a soil table."""
+COEFFICIENTS = 9
+Weights = tuple[float, float, float, float]
+"""Of the four anchor soils, bedrock to drift."""
+NO_WEIGHTS: Weights = (0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,18 +93,22 @@ def soil_table(soils: tuple[Soil, Soil, Soil, Soil]) -> NDArray[np.float64]:
 
 
 @compiled
-def weigh(fluffiness: float, share: float, weights: NDArray[np.float64]) -> None:
-    """Add `share` of the soil at `fluffiness` (0 bedrock .. 1 drift) to the anchors' weights (4,)."""
+def weigh(fluffiness: float, share: float, weights: Weights) -> Weights:
+    """Add `share` of the soil at `fluffiness` (0 bedrock .. 1 drift) to the anchors' weights."""
     at = min(max(fluffiness, 0.0), 1.0) * 3.0
-    for anchor in range(4):
-        weights[anchor] += share * max(1.0 - abs(at - anchor), 0.0)
+    return (
+        weights[0] + share * max(1.0 - abs(at), 0.0),
+        weights[1] + share * max(1.0 - abs(at - 1.0), 0.0),
+        weights[2] + share * max(1.0 - abs(at - 2.0), 0.0),
+        weights[3] + share * max(1.0 - abs(at - 3.0), 0.0),
+    )
 
 
 @compiled
-def blend(table: NDArray[np.float64], weights: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-    """Write the anchors' coefficients (4, 9), averaged with those weights (4,), into `out` (9,)."""
-    w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]
-    for k in range(9):
+def blend(table: NDArray[np.float64], weights: Weights, out: NDArray[np.float64]) -> None:
+    """Write the anchors' coefficients (4, 9), averaged with those weights, into `out` (9,)."""
+    w0, w1, w2, w3 = weights
+    for k in range(COEFFICIENTS):
         out[k] = w0 * table[0, k] + w1 * table[1, k] + w2 * table[2, k] + w3 * table[3, k]
 
 

@@ -53,7 +53,7 @@ class TerrainBank:
     """`M` periodic maps of 64 m x 64 m in cells of 0.25 m. Banks are told apart by identity.
 
     A cell is 8 bytes, a bank of 8 maps 4 MB: a rover looks at 30 cells in a step, and waits for those that
-    the processor doesn't hold. The landforms take as much again, once somebody asks for them.
+    the processor doesn't hold. Where somebody asks for landforms, cells of 16 bytes take their place.
     """
 
     ground: Layers
@@ -95,8 +95,12 @@ class TerrainBank:
 
     @cached_property
     def forms(self) -> Layers:
-        """Craters, ripples, TARs and crust in normal form, (M, 256, 256, 4) int16: landforms.py."""
-        return landforms(self.seed, len(self.ground))
+        """The ground again, (M, 256, 256, 8) int16, and behind its layers craters, ripples, TARs and crust in
+        normal form: landforms.py."""
+        forms = landforms(self.seed, len(self.ground))
+        forms[..., : self.ground.shape[3]] = self.ground
+        forms.setflags(write=False)
+        return forms
 
 
 @lru_cache(maxsize=4)

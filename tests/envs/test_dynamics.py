@@ -118,7 +118,7 @@ def test_a_rocker_carries_the_front_wheel_and_a_bogie_the_others() -> None:
         state = np.zeros(d.STATE, dtype=np.float32)
         state[[d.X, d.Y]] = 10.0
         conditions = bare(rock_abundance=0.01).to_array()
-        soil = np.zeros((2, 13))
+        soil = np.zeros((2, 9))
         forms, broken = no_landforms(1)[0], np.zeros(0, dtype=np.uint8)
         rover, soils = MER.to_array(), MER.soil_table()
         tallest = d.settle(state, conditions, rover, MER.wheels, ground, forms, broken, soils, soil)

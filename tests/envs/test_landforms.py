@@ -204,9 +204,9 @@ def test_nobody_starts_on_crust_that_breaks_or_on_a_wall(forms: NDArray[np.int16
 def test_memory_is_taken_only_by_worlds_that_need_it() -> None:
     envs = MarsRoverVectorEnv(4, num_maps=1)
     batch = envs._batch
-    assert batch.forms.shape == (1, 1, 1, 4) and batch.broken(0).size == 0
+    assert batch.forms.shape == (1, 1, 1, 8) and batch.broken(0).size == 0
     envs.set_conditions(Conditions(ripple_height=0.1))
-    assert batch.forms.shape == (1, SIDE, SIDE, 4) and batch.broken(0).size == 0
+    assert batch.forms.shape == (1, SIDE, SIDE, 8) and batch.broken(0).size == 0
     envs.set_conditions([Conditions()] * 3 + [Conditions(crust_cover=0.1)])
     assert batch.broken(0).size == SIDE * SIDE // 8
     assert has_crust(np.array([0, 0, 0, 32767], dtype=np.int16), 0.1)
