@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from time import perf_counter
@@ -14,6 +14,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.callbacks import BaseCallback
 
+from rover_cl import feature_costs
 from rover_cl.evaluation import Examiner
 from rover_cl.stopwatch import Stopwatch, TimedVectorEnv
 from rover_cl_agents import ContinualLearner, PPOConfig
@@ -66,6 +67,8 @@ def bench(
         else:
             note(f"{text} (nan: only {most} to be had)", float("nan"), "rover-steps/s")
     fastest = max(m.value for m in measured if np.isfinite(m.value))
+    for name, value, unit in simulator_figures(seconds, most):
+        note(name, value, unit)
     single = single_rate("RoverCL/MarsRover-v0", seconds)
     note("one rover, gymnasium.make", single, "steps/s")
     for name, rate, ours in _peers(seconds, fastest, single):
@@ -77,9 +80,44 @@ def bench(
     return measured
 
 
-def rover_rate(count: int, threads: int, seconds: float) -> float:
+def simulator_figures(seconds: float, most: int) -> Iterator[tuple[str, float, str]]:
+    """What the simulator's parts cost: rates with everything on, each part's share, pictures, maps, memory.
+
+    Args:
+        seconds: for each rate.
+        most: threads that there are.
+    """
+    for threads in (1, 2):
+        if threads <= most:
+            text = f"1024 rovers, everything on, {threads} thread{'s' if threads > 1 else ''}"
+            rate = rover_rate(1024, threads, seconds, feature_costs.EVERYTHING)
+            yield text, rate, "rover-steps/s"
+    for name, ratio in feature_costs.feature_ratios(seconds).items():
+        yield f"time of a step with {name}, over plain driving", ratio, "x"
+    for threads in (1, 2):
+        if threads <= most:
+            rate = rover_rate(256, threads, seconds, observation="pixels")
+            yield (
+                f"64 x 64 pictures, 256 rovers, {threads} thread{'s' if threads > 1 else ''}",
+                rate,
+                "frames/s",
+            )
+    ground, forms = feature_costs.map_seconds()
+    yield "a new map of 64 m", 1000 * ground, "ms"
+    yield "its landforms", 1000 * forms, "ms"
+    for name, size in feature_costs.bytes_per_rover().items():
+        yield f"memory a rover: {name}", size, "bytes"
+
+
+def rover_rate(
+    count: int,
+    threads: int,
+    seconds: float,
+    feature: feature_costs.Feature = ((), {}),
+    observation: str = "vector",
+) -> float:
     """Rover-steps per second of a batch under random actions."""
-    env = MarsRoverVectorEnv(count, threads=threads, autoreset_mode=AutoresetMode.SAME_STEP)
+    env = feature_costs.rovers_with(*feature, count, threads, observation=observation)
     rate = _rate(env, env.action_space, count, seconds)
     env.close()
     return rate

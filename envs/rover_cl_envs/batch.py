@@ -22,7 +22,17 @@ from rover_cl_envs.objectives import PROGRESS
 from rover_cl_envs.power import POWER_STATE
 from rover_cl_envs.randomness import seeded
 from rover_cl_envs.rovers import Rover
-from rover_cl_envs.rows import MISSION, NEXT_MISSION, STAY, VEHICLE, Pictures, Results, Rovers, Setting
+from rover_cl_envs.rows import (
+    MISSION,
+    NEXT_MISSION,
+    SAME_STEP,
+    STAY,
+    VEHICLE,
+    Pictures,
+    Results,
+    Rovers,
+    Setting,
+)
 from rover_cl_envs.sensors import block_starts, observation_size, ring_points
 from rover_cl_envs.soil import COEFFICIENTS
 from rover_cl_envs.stepping import start_where, step_parallel, step_serial
@@ -48,7 +58,7 @@ class Batch:
         self.world = world
         self._fleet = Fleet(world.rover, powered="power" in world.systems)
         self._missions = {world.mission: 0}
-        self._allocate(count, world)
+        self._allocate(count, world, count if mode == SAME_STEP else 0)
         self.rovers = self._state(count, world)
         self._bank = terrain or terrain_bank(world.map_seed, world.num_maps)
         self.setting = Setting(
@@ -70,15 +80,15 @@ class Batch:
         self._threads = min(threads or most, most)
         self._parallel = self._threads > 1 and count >= SERIAL_BELOW
 
-    def _allocate(self, count: int, world: World) -> None:
-        """Make the arrays that a step writes."""
+    def _allocate(self, count: int, world: World, finals: int) -> None:
+        """Make the arrays that a step writes; `finals` rows of them for last observations."""
         size = observation_size(world.systems)
         self.vectors = np.zeros((count, size), dtype=np.float32)
-        self.final_vectors = np.zeros((count, size), dtype=np.float32)
+        self.final_vectors = np.zeros((finals, size), dtype=np.float32)
         self._pixels = world.observation == "pixels"
-        shape = (count if self._pixels else 0, CHANNELS, PIXELS, PIXELS)
-        self.pictures: Pictures = np.zeros(shape, dtype=np.uint8)
-        self.final_pictures: Pictures = np.zeros(shape, dtype=np.uint8)
+        shape = (CHANNELS, PIXELS, PIXELS)
+        self.pictures: Pictures = np.zeros((count if self._pixels else 0, *shape), dtype=np.uint8)
+        self.final_pictures: Pictures = np.zeros((finals if self._pixels else 0, *shape), dtype=np.uint8)
         self.reward_terms = np.zeros((count, len(REWARD_TERMS)), dtype=np.float32)
         self.rewards = np.zeros(count, dtype=np.float64)
         self.outcomes = np.zeros(count, dtype=np.int8)
@@ -134,7 +144,7 @@ class Batch:
 
     @property
     def forms(self) -> Layers:
-        """Landforms of the maps (M, 256, 256, 8), behind the ground's layers; one cell each while no condition has asked for them."""
+        """Landforms of the maps (M, 256, 256, 8); one cell each while no condition has asked for them."""
         return self.setting.forms
 
     def broken(self, index: int) -> Bits:
@@ -175,7 +185,7 @@ class Batch:
 
     @property
     def final_observations(self) -> NDArray[Any]:
-        """The last observations of episodes that ended under SAME_STEP, likewise."""
+        """The last observations of episodes that ended under SAME_STEP, likewise; none (0, ...) otherwise."""
         return self.final_pictures if self._pixels else self.final_vectors
 
     def seed(self, seed: int) -> None:

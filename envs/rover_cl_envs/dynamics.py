@@ -180,7 +180,7 @@ def _bare_soil(field: float, c: Row) -> float:
 
 @compiled
 def _lean(s: Row, rover: Row, left: float, right: float, pitch: float) -> None:
-    """Write pitch and roll from the sides' mean heights and the pitch as it is summed up over the wheels [m]."""
+    """Write pitch and roll from the sides' mean heights and the pitch summed up over the wheels [m]."""
     s[PITCH] = pitch / (0.75 * rover[WHEELBASE])
     s[ROLL] = (left - right) / rover[TRACK]
 

@@ -48,8 +48,8 @@ def landforms(seed: int, count: int) -> Layers:
     """The landforms of `count` maps, (count, 256, 256, 8) int16; map m does not depend on the others.
 
     The first four layers are 0, room for the ground: a rover that looks at a cell then waits for one place of
-    memory, not for two. Behind them: height of fresh craters [m]; height of ripples and of TARs, 0 in the troughs to 1 on the crests;
-    crust field, uniform on [0, 1].
+    memory, not for two. Behind them: height of fresh craters [m]; height of ripples and of TARs, 0 in the
+    troughs to 1 on the crests; crust field, uniform on [0, 1].
     """
     forms = np.zeros((count, SIDE, SIDE, 8), dtype=np.int16)
     for m in range(count):
@@ -190,8 +190,10 @@ def has_crust(cell: Layers, cover: float) -> bool:
 
 @compiled
 def _byte_of(iy: int, ix: int) -> int:
-    """Where a cell's bit lies in a row of `broken`: in tiles of 16 x 32 cells, each one line of memory, so that
-    what is near on the ground is near there."""
+    """The byte of a row of `broken` that holds a cell's bit.
+
+    In tiles of 16 x 32 cells, each one line of memory, so that what is near on the ground is near there.
+    """
     return ((iy >> 4) << 9) + ((ix >> 5) << 6) + ((iy & 15) << 2) + ((ix >> 3) & 3)
 
 

@@ -95,8 +95,10 @@ class TerrainBank:
 
     @cached_property
     def forms(self) -> Layers:
-        """The ground again, (M, 256, 256, 8) int16, and behind its layers craters, ripples, TARs and crust in
-        normal form: landforms.py."""
+        """The ground again, and behind its layers craters, ripples, TARs and crust in normal form.
+
+        (M, 256, 256, 8) int16, layers in landforms.py.
+        """
         forms = landforms(self.seed, len(self.ground))
         forms[..., : self.ground.shape[3]] = self.ground
         forms.setflags(write=False)

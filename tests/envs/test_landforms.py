@@ -209,5 +209,5 @@ def test_memory_is_taken_only_by_worlds_that_need_it() -> None:
     assert batch.forms.shape == (1, SIDE, SIDE, 8) and batch.broken(0).size == 0
     envs.set_conditions([Conditions()] * 3 + [Conditions(crust_cover=0.1)])
     assert batch.broken(0).size == SIDE * SIDE // 8
-    assert has_crust(np.array([0, 0, 0, 32767], dtype=np.int16), 0.1)
-    assert not has_crust(np.array([0, 0, 0, 32767], dtype=np.int16), 0.0)
+    assert has_crust(np.array([0] * 7 + [32767], dtype=np.int16), 0.1)
+    assert not has_crust(np.array([0] * 7 + [32767], dtype=np.int16), 0.0)
