@@ -136,8 +136,8 @@ def _median_of_nine(make: Callable[[int], object]) -> float:
 def bytes_per_rover() -> dict[str, float]:
     """Memory that a rover takes beside the maps, in the default world and with everything on.
 
-    Its row of every array, and the results of a step: they are new with each one, so that the caller holds the
-    latest. The bits of broken crust are a map of their own, and counted apart.
+    Its row of every array, and the results of a step, of which the caller holds the latest. The bits of
+    broken crust are a map of their own, and counted apart.
     """
     sizes = {}
     for name, (systems, numbers) in {"default": ((), {}), "everything on": EVERYTHING}.items():

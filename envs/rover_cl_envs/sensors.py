@@ -250,7 +250,7 @@ def _look_around(
         out[RING + 2 * p] = _clip(2.0 * height)
         shade = np.float32(_clip(albedo(soft, firm, cell[TEXTURE] * TEXTURE_UNIT, contrast)))
         if crust and has_crust(forms[iy, ix], c[CRUST]) and not is_broken(broken, iy, ix):
-            shade = np.float32(_clip(crusted(shade, c[CRUST_LOOK])))
+            shade = np.float32(_clip(crusted(float(shade), c[CRUST_LOOK])))
         out[RING + 2 * p + 1] = shade
     if c[OPTICAL_DEPTH] > HAZE:
         _fade(c[OPTICAL_DEPTH], out)
