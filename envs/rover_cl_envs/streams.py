@@ -90,8 +90,8 @@ def rover_swap() -> Stream:
     """MER's habits in Curiosity's body, and Curiosity's in MER's.
 
     Curiosity climbs the rocks that end MER's drive, up to 0.5 m where MER climbs 0.2 m, and gets through
-    drift on the level, where MER embeds: it learns to go straight, which MER can't. The other way round a
-    detour costs time and nothing else, so the conflict is declared one way only.
+    drift on the level, where MER embeds: it may go straight, where MER has to go round. No conflict is
+    declared: agents trained on Curiosity alone still reached half of their targets with MER.
     """
     ground = Conditions(rock_abundance=0.07, patch_cover=0.3)
     tasks = [Task(name=rover, conditions=replace(ground, rover=rover)) for rover in ("mer", "msl")]
@@ -100,7 +100,6 @@ def rover_swap() -> Stream:
         "MER, then Curiosity, which climbs the rocks and the drift that stop MER, then MER again",
         tasks,
         (0, 1, 0),
-        conflicts=((1, 0),),
         steps=LONG,
     )
 
@@ -145,7 +144,7 @@ def steer_bias(reach: float = 0.3, turns: int = 2) -> Stream:
         Task(name=name, conditions=Conditions(steering_bias=bias))
         for name, bias in (("bias-right", -reach), ("bias-left", reach))
     )
-    period = LONG // turns
+    period = 12 * ROLLOUT // turns
 
     def swinging(task: int, start: Task, end: Task) -> Segment:
         drift = Drift(kind="sinusoidal", start=start.conditions, end=end.conditions, period=period)
@@ -159,12 +158,40 @@ def steer_bias(reach: float = 0.3, turns: int = 2) -> Stream:
     )
 
 
+def soil_slope(grade: float = 0.25) -> Stream:
+    """Endurance: up the outcrop one drives straight, up the sand of the same slope one has to tack.
+
+    Bedrock holds on every slope here; on sand the slip grows with the grade along the heading, and a rover
+    that goes for a target uphill is embedded. Targets lie in all directions and most of them are not uphill,
+    so that no conflict is declared.
+
+    Args:
+        grade: of the whole ground, rising to the north [rise/run].
+    """
+    ground = Conditions(slope_north=grade, patch_cover=0.0)
+    tasks = (
+        Task(name="outcrop", conditions=replace(ground, ground_fluffiness=0.0, outcrop_cover=0.5)),
+        Task(name="sand", conditions=replace(ground, ground_fluffiness=0.5, outcrop_cover=0.0)),
+    )
+    return abrupt(
+        "soil-slope",
+        "up a slope of outcrop, then up one of sand (Endurance)",
+        tasks,
+        (0, 1),
+        steps=12 * ROLLOUT,
+    )
+
+
 STREAMS: dict[str, Callable[[], Stream]] = {
     "mars3": mars3,
     "lookalike": lookalike,
     "wheel-fault": wheel_fault,
     "target-swap": target_swap,
     "rover-swap": rover_swap,
+    "steer-bias": steer_bias,
+    "soil-slope": soil_slope,
+    "event": event,
+    "storm": storm,
     "mars6": mars6,
     "gravity": gravity,
 }
