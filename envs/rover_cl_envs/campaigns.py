@@ -8,13 +8,13 @@ from rover_cl_envs.air import CLEAR, GLOBAL
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.mission import MISSIONS
-from rover_cl_envs.stream import ROLLOUT, SHORT, Segment, Stream, Task, abrupt
+from rover_cl_envs.stream import LONG, ROLLOUT, SHORT, Segment, Stream, Task, abrupt
 from rover_cl_envs.world import World
 
 NOMINAL = Task(name="nominal", conditions=Conditions())
 
 
-def event(speed: float = 0.02, sight: float = 0.0) -> Stream:
+def event(speed: float = 0.01, sight: float = 3.0) -> Stream:
     """Nobody told the agent: after training without it, a body that must be avoided walks across the way.
 
     The examinations of the first segment show what an agent does that has never met it.
@@ -26,11 +26,11 @@ def event(speed: float = 0.02, sight: float = 0.0) -> Stream:
     martian = Conditions(martian=1.0, martian_speed=speed, martian_sight=sight)
     stream = abrupt(
         "event",
-        "alone on the map, then with a body that walks across the way and must be avoided",
+        "alone on the map, then with a body in the way that must be avoided",
         (NOMINAL, Task(name="martian", conditions=martian)),
         (0, 1),
         conflicts=((0, 1),),
-        steps=(12 * ROLLOUT, 24 * ROLLOUT),
+        steps=(12 * ROLLOUT, LONG),
     )
     return replace(stream, world=World(systems=("bodies",)))
 

@@ -11,6 +11,7 @@ from rover_cl_envs.campaigns import storm as storm
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.mixtures import mars100 as mars100
 from rover_cl_envs.stream import LONG as LONG
 from rover_cl_envs.stream import ROLLOUT as ROLLOUT
 from rover_cl_envs.stream import SHORT as SHORT
@@ -191,9 +192,9 @@ STREAMS: dict[str, Callable[[], Stream]] = {
     "steer-bias": steer_bias,
     "soil-slope": soil_slope,
     "event": event,
-    "storm": storm,
     "mars6": mars6,
     "gravity": gravity,
+    "mars100": mars100,
 }
 """The one table of shipped streams."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -123,7 +124,8 @@ def test_every_number_moves_alone_by_every_schedule(name: str) -> None:
     start = Conditions()
     low, high = RANGES[name]
     far = high if getattr(start, name) < high else low
-    end = Conditions(**{name: far})
+    changes: dict[str, Any] = {name: far}
+    end = replace(start, **changes)
     for kind in KINDS:
         path = Drift(kind=kind, start=start, end=end, period=128, amplitude=0.5)
         values = np.array([path.at(step).to_array() for step in range(0, 300, 4)])
