@@ -183,3 +183,23 @@ def test_drawn_tasks_depend_on_seed_and_number_alone() -> None:
     tasks = mars100().tasks
     assert tasks == tuple(drawn_task(0, number) for number in range(100))
     assert len({task.conditions for task in (*tasks, *mars100(seed=1).tasks)}) == 200
+
+
+def test_who_parks_lives_through_the_storm_and_who_drives_does_not() -> None:
+    stream = storm()
+    dark, lived = stream.tasks[1].conditions, {}
+    for who in ("parks", "wanders"):
+        env = MarsRoverVectorEnv(
+            16, conditions=dark, world=stream.world, autoreset_mode="Disabled", num_maps=2
+        )
+        env.reset(seed=0)
+        rng, alive, survived = np.random.default_rng(0), np.ones(16, dtype=bool), np.zeros(16, dtype=bool)
+        while alive.any():
+            actions = np.zeros((16, 2)) if who == "parks" else rng.uniform(-1, 1, (16, 2))
+            _, _, ended, late, infos = env.step(actions)
+            survived |= alive & infos["success"]
+            alive &= ~(ended | late)
+            if (ended | late).any():
+                env.reset(options={"reset_mask": ended | late})
+        lived[who] = survived.mean()
+    assert lived == {"parks": 1.0, "wanders": 0.0}
