@@ -1,165 +1,25 @@
-"""Named streams: which tasks come, in which order, for how long, and which of them conflict."""
+"""The shipped streams, and the one table of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 
-import numpy as np
-
-from rover_cl_envs.air import CLEAR, GLOBAL
+from rover_cl_envs.campaigns import NOMINAL as NOMINAL
+from rover_cl_envs.campaigns import event as event
+from rover_cl_envs.campaigns import storm as storm
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import unknown_name
-from rover_cl_envs.world import World
+from rover_cl_envs.mixtures import mars100 as mars100
+from rover_cl_envs.stream import LONG as LONG
+from rover_cl_envs.stream import ROLLOUT as ROLLOUT
+from rover_cl_envs.stream import SHORT as SHORT
+from rover_cl_envs.stream import Segment as Segment
+from rover_cl_envs.stream import Stream as Stream
+from rover_cl_envs.stream import Task as Task
+from rover_cl_envs.stream import abrupt as abrupt
 
-ROLLOUT = 256 * 64
-"""Steps of a rollout of the default training: 256 rovers x 64 steps."""
-SHORT, LONG = 20 * ROLLOUT, 32 * ROLLOUT
-"""Steps of a segment: enough for most tasks, and for those that take longer."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """Something to be good at: a name and the conditions that it is tested under."""
-
-    name: str
-    """short, unique in its stream"""
-    conditions: Conditions
-    """of the evaluation, and of training unless a segment drifts"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Segment:
-    """A stretch of the stream in which one task is trained."""
-
-    task: int
-    """index into the stream's tasks"""
-    drift: Drift
-    """how the conditions move, counted from the segment's first step"""
-    steps: int = SHORT
-    """environment steps"""
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"Segment.steps is {self.steps}, expected an integer >= 1.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stream:
-    """A nonstationary task stream.
-
-    Raises:
-        ValueError: no segment, a segment of a task that isn't there, two tasks of one name, or a mission that
-            the world can't have.
-    """
-
-    name: str
-    """what `--stream` takes"""
-    description: str
-    """one line"""
-    tasks: tuple[Task, ...]
-    """the distinct tasks, all of which are evaluated"""
-    segments: tuple[Segment, ...]
-    """in the order of training"""
-    conflicts: tuple[tuple[int, int], ...] = ()
-    """(a, b): an expert on task a is expected to fail on task b; the gate holds the stream to it"""
-    world: World = field(default_factory=World)
-    """what stays throughout; whoever runs the stream chooses the maps"""
-
-    def __post_init__(self) -> None:
-        if not self.segments:
-            raise ValueError(f"stream {self.name!r} has no segment, expected at least one.")
-        wrong = [s.task for s in self.segments if not 0 <= s.task < len(self.tasks)]
-        if wrong:
-            raise ValueError(
-                f"Segment.task is {wrong[0]}, expected an index from 0 to {len(self.tasks) - 1}."
-            )
-        strangers = [pair for pair in self.conflicts if not all(0 <= t < len(self.tasks) for t in pair)]
-        if strangers:
-            raise ValueError(
-                f"Stream.conflicts holds {strangers[0]}, "
-                f"expected pairs of indices from 0 to {len(self.tasks) - 1}."
-            )
-        if len({t.name for t in self.tasks}) < len(self.tasks):
-            raise ValueError(f"two tasks of stream {self.name!r} have the same name.")
-        drifts = [point for s in self.segments for point in (s.drift.start, s.drift.end)]
-        for conditions in [*(t.conditions for t in self.tasks), *drifts]:
-            if conditions.mission is not None:
-                self.world.check_mission(conditions.mission)
-
-    @property
-    def total_steps(self) -> int:
-        """Environment steps from the first segment to the last."""
-        return sum(s.steps for s in self.segments)
-
-    def with_steps(self, steps: int) -> Stream:
-        """The same stream with that many steps in every segment; drifts keep their shape."""
-
-        def scaled(segment: Segment) -> Segment:
-            return replace(segment, steps=steps, drift=segment.drift.stretched(steps / segment.steps))
-
-        return replace(self, segments=tuple(scaled(s) for s in self.segments))
-
-    def first(self, count: int) -> Stream:
-        """The first `count` segments and the tasks that they train."""
-        if not 1 <= count <= len(self.segments):
-            raise ValueError(f"count is {count}, expected an integer from 1 to {len(self.segments)}.")
-        kept = self.segments[:count]
-        used = sorted({s.task for s in kept})
-        new = {old: i for i, old in enumerate(used)}
-        return replace(
-            self,
-            tasks=tuple(self.tasks[t] for t in used),
-            segments=tuple(replace(s, task=new[s.task]) for s in kept),
-            conflicts=tuple((new[a], new[b]) for a, b in self.conflicts if a in new and b in new),
-        )
-
-    def shuffled(self, seed: int) -> Stream:
-        """The same segments in an order drawn from the seed."""
-        order = np.random.default_rng(seed).permutation(len(self.segments))
-        return replace(self, segments=tuple(self.segments[i] for i in order))
-
-    def locate(self, step: int) -> tuple[int, int]:
-        """Segment of a step of the stream, and steps since it began; the last segment never ends."""
-        if step < 0:
-            raise ValueError(f"step is {step}, expected an integer >= 0.")
-        for index, segment in enumerate(self.segments):
-            if step < segment.steps or index == len(self.segments) - 1:
-                return index, step
-            step -= segment.steps
-        raise AssertionError("unreachable: the last segment takes every step")
-
-    def at(self, step: int) -> Conditions:
-        """The conditions after that many steps of the stream."""
-        index, since = self.locate(step)
-        return self.segments[index].drift.at(since)
-
-
-def abrupt(
-    name: str,
-    description: str,
-    tasks: Sequence[Task],
-    order: Sequence[int],
-    conflicts: Sequence[tuple[int, int]] = (),
-    steps: int | Sequence[int] = SHORT,
-) -> Stream:
-    """A stream whose conditions hold within a segment and jump at its end; `steps` of all, or of each."""
-    lengths = [steps] * len(order) if isinstance(steps, int) else steps
-    segments = tuple(
-        Segment(task=t, drift=Drift.none(tasks[t].conditions), steps=n)
-        for t, n in zip(order, lengths, strict=True)
-    )
-    return Stream(
-        name=name,
-        description=description,
-        tasks=tuple(tasks),
-        segments=segments,
-        conflicts=tuple(conflicts),
-    )
-
-
-NOMINAL = Task(name="nominal", conditions=Conditions())
 STEER_BIAS = Task(name="steer-bias", conditions=Conditions(steering_bias=0.6))
 TARGET_B = Task(name="target-b", conditions=Conditions(target_b=1.0))
 
@@ -231,8 +91,8 @@ def rover_swap() -> Stream:
     """MER's habits in Curiosity's body, and Curiosity's in MER's.
 
     Curiosity climbs the rocks that end MER's drive, up to 0.5 m where MER climbs 0.2 m, and gets through
-    drift on the level, where MER embeds: it learns to go straight, which MER can't. The other way round a
-    detour costs time and nothing else, so the conflict is declared one way only.
+    drift on the level, where MER embeds: it may go straight, where MER has to go round. No conflict is
+    declared: agents trained on Curiosity alone still reached half of their targets with MER.
     """
     ground = Conditions(rock_abundance=0.07, patch_cover=0.3)
     tasks = [Task(name=rover, conditions=replace(ground, rover=rover)) for rover in ("mer", "msl")]
@@ -241,7 +101,6 @@ def rover_swap() -> Stream:
         "MER, then Curiosity, which climbs the rocks and the drift that stop MER, then MER again",
         tasks,
         (0, 1, 0),
-        conflicts=((1, 0),),
         steps=LONG,
     )
 
@@ -286,7 +145,7 @@ def steer_bias(reach: float = 0.3, turns: int = 2) -> Stream:
         Task(name=name, conditions=Conditions(steering_bias=bias))
         for name, bias in (("bias-right", -reach), ("bias-left", reach))
     )
-    period = LONG // turns
+    period = 12 * ROLLOUT // turns
 
     def swinging(task: int, start: Task, end: Task) -> Segment:
         drift = Drift(kind="sinusoidal", start=start.conditions, end=end.conditions, period=period)
@@ -300,44 +159,27 @@ def steer_bias(reach: float = 0.3, turns: int = 2) -> Stream:
     )
 
 
-def event(speed: float = 0.02, sight: float = 4.0) -> Stream:
-    """Nobody told the agent: after training without it, a body that must be avoided stands in the way.
+def soil_slope(grade: float = 0.25) -> Stream:
+    """Endurance: up the outcrop one drives straight, up the sand of the same slope one has to tack.
 
-    The examinations of the first segment show what an agent does that has never met it.
+    Bedrock holds on every slope here; on sand the slip grows with the grade along the heading, and a rover
+    that goes for a target uphill is embedded. Targets lie in all directions and most of them are not uphill,
+    so that no conflict is declared.
 
     Args:
-        speed: how fast it walks [m/s].
-        sight: it pursues the rover within this distance [m].
+        grade: of the whole ground, rising to the north [rise/run].
     """
-    martian = Conditions(martian=1.0, martian_speed=speed, martian_sight=sight)
-    tasks = (NOMINAL, Task(name="martian", conditions=martian))
-    stream = abrupt(
-        "event", "alone on the map, then with a body in the way that must be avoided", tasks, (0, 1)
+    ground = Conditions(slope_north=grade, patch_cover=0.0)
+    tasks = (
+        Task(name="outcrop", conditions=replace(ground, ground_fluffiness=0.0, outcrop_cover=0.5)),
+        Task(name="sand", conditions=replace(ground, ground_fluffiness=0.5, outcrop_cover=0.0)),
     )
-    return replace(stream, world=World(systems=("bodies",)))
-
-
-def storm(steps: int = LONG) -> Stream:
-    """Opportunity's last weeks: dust rises within a quarter of a segment, stays, and clears as slowly.
-
-    A step takes five minutes on the clock, so that an episode is most of a sol: under the clear sky the
-    panels carry it, in the storm there is only what the battery holds. Not tuned, and shown to no gate: it
-    is not among `STREAMS`, but `--stream rover_cl_envs.streams:storm` takes it.
-    """
-    base = Conditions(clock_rate=60.0, time_of_sol=0.35, initial_charge=0.4)
-    clear, dark = CLEAR.over(base), GLOBAL.over(base)
-    onset = max(steps // 4, 1)
-    paths = (
-        Drift.none(clear),
-        Drift(kind="linear", start=clear, end=dark, period=onset),
-        Drift(kind="linear", start=dark, end=clear, period=onset),
-    )
-    return Stream(
-        name="storm",
-        description="clear sky, a global dust storm, clear sky again: what to do with a battery",
-        tasks=(Task(name="clear", conditions=clear), Task(name="storm", conditions=dark)),
-        segments=tuple(Segment(task=k % 2, drift=p, steps=steps) for k, p in enumerate(paths)),
-        world=World(systems=("power",)),
+    return abrupt(
+        "soil-slope",
+        "up a slope of outcrop, then up one of sand (Endurance)",
+        tasks,
+        (0, 1),
+        steps=12 * ROLLOUT,
     )
 
 
@@ -347,8 +189,12 @@ STREAMS: dict[str, Callable[[], Stream]] = {
     "wheel-fault": wheel_fault,
     "target-swap": target_swap,
     "rover-swap": rover_swap,
+    "steer-bias": steer_bias,
+    "soil-slope": soil_slope,
+    "event": event,
     "mars6": mars6,
     "gravity": gravity,
+    "mars100": mars100,
 }
 """The one table of shipped streams."""
 

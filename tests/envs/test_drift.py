@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rover_cl_envs.conditions import Conditions
+from rover_cl_envs.conditions import RANGES, Conditions
 from rover_cl_envs.drift import Drift, Kind
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -116,3 +117,19 @@ def test_wrong_values_are_named(changes: dict[str, Any], named: str) -> None:
 def test_steps_before_the_beginning_are_refused() -> None:
     with pytest.raises(ValueError, match="step is -1"):
         drift("linear").share(-1)
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_every_number_moves_alone_by_every_schedule(name: str) -> None:
+    start = Conditions()
+    low, high = RANGES[name]
+    far = high if getattr(start, name) < high else low
+    changes: dict[str, Any] = {name: far}
+    end = replace(start, **changes)
+    for kind in KINDS:
+        path = Drift(kind=kind, start=start, end=end, period=128, amplitude=0.5)
+        values = np.array([path.at(step).to_array() for step in range(0, 300, 4)])
+        moved = np.ptp(values, axis=0) > 0
+        assert moved.sum() == 1 and moved[list(RANGES).index(name)]
+        way = (values[:, moved] - getattr(start, name)) / (far - getattr(start, name))
+        assert way.min() >= -1e-6 and 0.2 < way.max() <= 0.5 + 1e-6

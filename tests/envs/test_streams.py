@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rover_cl_envs.campaigns import mission, storm
 from rover_cl_envs.conditions import WHEELS, Conditions
 from rover_cl_envs.drift import Drift
+from rover_cl_envs.mixtures import drawn_task, mars10, mars20, mars100
 from rover_cl_envs.streams import STREAMS, Segment, Stream, Task, abrupt, get_stream, steer_bias, worn
 from rover_cl_envs.vector_env import MarsRoverVectorEnv
 
@@ -23,9 +25,12 @@ def three() -> Stream:
     return abrupt("three", "a test", (A, B, C), (0, 2, 1, 0), conflicts=((0, 2), (1, 2))).with_steps(10)
 
 
-@pytest.mark.parametrize("name", STREAMS)
-def test_every_shipped_stream_is_sound(name: str) -> None:
-    stream = get_stream(name)
+ALL = STREAMS | {"storm": storm, "mission": mission, "mars10": mars10, "mars20": mars20}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_stream_is_sound(name: str) -> None:
+    stream = ALL[name]()
     assert stream.name == name and stream.description
     assert len(stream.tasks) >= 2
     assert {s.task for s in stream.segments} == set(range(len(stream.tasks)))
@@ -35,7 +40,7 @@ def test_every_shipped_stream_is_sound(name: str) -> None:
     for segment in stream.segments:
         assert segment.drift.at(segment.steps) == stream.tasks[segment.task].conditions
     assert stream.total_steps == sum(s.steps for s in stream.segments)
-    assert stream == get_stream(name)
+    assert stream == ALL[name]()
 
 
 def test_unknown_stream_names_the_nearest() -> None:
@@ -151,6 +156,50 @@ def test_the_steering_swings_smoothly_and_ends_where_its_task_is() -> None:
     for segment, sign in ((first, -1), (second, 1)):
         assert segment.drift.at(segment.steps) == stream.tasks[segment.task].conditions
         assert segment.drift.at(segment.steps // 4).steering_bias == pytest.approx(-0.3 * sign)
-        bias = [segment.drift.at(step).steering_bias for step in range(0, segment.steps, 1000)]
+        bias = [segment.drift.at(step).steering_bias for step in range(0, segment.steps, 250)]
         assert max(abs(b - a) for a, b in itertools.pairwise(bias)) < 0.01
         assert min(bias) >= -0.3 and max(bias) <= 0.3
+
+
+def test_on_a_mission_nothing_jumps() -> None:
+    stream = mission(sols=40_000)
+    path = np.array([stream.at(step).to_array() for step in range(0, stream.total_steps, 100)])
+    span = np.ptp(path, axis=0)
+    moved = span > 0
+    assert moved.sum() >= 8
+    assert (np.abs(np.diff(path, axis=0))[:, moved] <= 0.02 * span[moved]).all()
+    for before, after in itertools.pairwise(stream.segments):
+        assert after.drift.start == before.drift.at(before.steps)
+
+
+def test_mars20_is_mars10_twice() -> None:
+    once, twice = mars10(), mars20()
+    assert len(once.tasks) == 10 and len(once.segments) == 10
+    assert twice.segments == once.segments + once.segments
+    assert twice.tasks == once.tasks and twice.world == once.world
+
+
+def test_drawn_tasks_depend_on_seed_and_number_alone() -> None:
+    tasks = mars100().tasks
+    assert tasks == tuple(drawn_task(0, number) for number in range(100))
+    assert len({task.conditions for task in (*tasks, *mars100(seed=1).tasks)}) == 200
+
+
+def test_who_parks_lives_through_the_storm_and_who_drives_does_not() -> None:
+    stream = storm()
+    dark, lived = stream.tasks[1].conditions, {}
+    for who in ("parks", "wanders"):
+        env = MarsRoverVectorEnv(
+            16, conditions=dark, world=stream.world, autoreset_mode="Disabled", num_maps=2
+        )
+        env.reset(seed=0)
+        rng, alive, survived = np.random.default_rng(0), np.ones(16, dtype=bool), np.zeros(16, dtype=bool)
+        while alive.any():
+            actions = np.zeros((16, 2)) if who == "parks" else rng.uniform(-1, 1, (16, 2))
+            _, _, ended, late, infos = env.step(actions)
+            survived |= alive & infos["success"]
+            alive &= ~(ended | late)
+            if (ended | late).any():
+                env.reset(options={"reset_mask": ended | late})
+        lived[who] = survived.mean()
+    assert lived == {"parks": 1.0, "wanders": 0.0}
