@@ -217,6 +217,34 @@ def report(
         publish(folder, as_json)
 
 
+@app.command(epilog="Example: rover-cl verify results/mars6 --methods finetune,replay --seeds 3")
+def verify(
+    folder: Annotated[Path, typer.Argument(help="Folder of a published comparison.")],
+    methods: Annotated[
+        str | None, typer.Option(help="Rows to run again, separated by commas. [default: all]")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="How many of the published seeds, 2 or more. [default: all]")
+    ] = None,
+    jobs: Jobs = None,
+    out: Out = Path("runs/verify"),
+    as_json: AsJson = False,
+) -> None:
+    """Run published rows again: inside their intervals or not? Exit code 1 if not."""
+    with orderly(command_line()):
+        from rover_cl.options import split_list
+        from rover_cl.verification import choose_rows, report_verification
+        from rover_cl.verification import verify as run_again
+
+        rows = choose_rows(folder, split_list(methods) if methods is not None else None, seeds)
+        runs = sum(len(seeds_of) for row in rows for seeds_of in row.values())
+        with progress(runs, quiet=as_json) as listen:
+            found = run_again(rows, out, processes=jobs, listen=listen)
+        typer.echo(report_verification(found, as_json))
+        if not all(verification.confirmed for verification in found):
+            raise typer.Exit(FAILURE)
+
+
 @app.command(
     "check-stream", epilog="Example: rover-cl check-stream lookalike --seeds 2 --out results/streams"
 )

@@ -237,16 +237,24 @@ def open_run(path: Path, description: Mapping[str, Any]) -> RunFolder:
 
 def refuse_difference(path: Path, found: Json, wanted: Json) -> None:
     """Raise ValueError naming the first field in which a folder's configuration is not the wanted one."""
+    difference = difference_between(found, wanted)
+    if difference:
+        raise ValueError(
+            f"{path} belongs to another configuration: {difference}; "
+            "choose another --out, or give the same options to resume"
+        )
+
+
+def difference_between(found: Json, wanted: Json) -> str | None:
+    """Name the first field in which two configurations differ, and both values; "made_with" doesn't count."""
     difference = _first_difference(
         {key: value for key, value in found.items() if key != "made_with"},
         {key: value for key, value in wanted.items() if key != "made_with"},
     )
-    if difference:
-        name, old, new = difference
-        raise ValueError(
-            f"{path} belongs to another configuration: {name} is {_short(old)} there and {_short(new)} here; "
-            "choose another --out, or give the same options to resume"
-        )
+    if difference is None:
+        return None
+    name, old, new = difference
+    return f"{name} is {_short(old)} there and {_short(new)} here"
 
 
 def read_json(path: Path) -> Json:

@@ -25,7 +25,17 @@ def call(*arguments: str) -> Result:
 
 def test_version_and_help() -> None:
     assert call("--version").output.strip() == f"rover-cl {rover_cl.__version__}"
-    for command in ("train", "compare", "report", "envs", "streams", "methods", "check-stream", "bench"):
+    for command in (
+        "train",
+        "compare",
+        "report",
+        "envs",
+        "streams",
+        "methods",
+        "check-stream",
+        "bench",
+        "verify",
+    ):
         result = call(command, "--help")
         assert result.exit_code == 0
         assert "Example:" in result.output
