@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ import typer
 
 import rover_cl
 from rover_cl import listing
-from rover_cl.console import FAILURE, command_line, orderly, progress
+from rover_cl.console import FAILURE, INTERRUPTED, USAGE_ERROR, command_line, orderly, progress
 from rover_cl_envs.errors import unknown_name
 
 app = typer.Typer(
@@ -398,5 +399,20 @@ def drivers(
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; a word that it doesn't know is one line, too."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.Abort as error:
+        raise SystemExit(INTERRUPTED) from error
+    except Exception as error:
+        # Typer's own errors: of click, or of a copy of it, as the version has it.
+        message = getattr(error, "format_message", None)
+        if message is None:
+            raise
+        text = " ".join(message().split())
+        if not text or len(sys.argv) == 1:  # help, which is no mistake
+            error.show()  # type: ignore[attr-defined]
+        else:
+            typer.echo(f"rover-cl: error: {text}", err=True)
+        raise SystemExit(USAGE_ERROR) from error
+    raise SystemExit(code or 0)

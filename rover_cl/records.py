@@ -146,7 +146,9 @@ class RunFolder:
             )
             segments = int(scores.segment[-1]) + 1
         except UNREADABLE as error:
-            raise _damaged(path, error) from error
+            # NumPy takes what it can't read for a pickle, and advises to load it as one.
+            odd = ValueError("not a file of scores") if "pickle" in str(error) else error
+            raise _damaged(path, odd) from error
         try:
             costs = tuple(SegmentCost(**cost) for cost in read_json(self.path / "cost.json")["segments"])
         except (KeyError, TypeError) as error:

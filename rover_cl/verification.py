@@ -172,6 +172,8 @@ def _chosen(folder: Path, configs: list[RunConfig], methods: Sequence[str] | Non
             raise unknown_name("row", method, names)
     known = sorted({config.seed for config in configs})
     count = len(known) if seeds is None else seeds
+    if len(known) < LEAST_SEEDS:
+        raise ValueError(f"{folder} holds one seed, expected {LEAST_SEEDS} or more: one has no interval")
     if not LEAST_SEEDS <= count <= len(known):
         raise ValueError(
             f"seeds is {count}, expected an integer from {LEAST_SEEDS} to {len(known)}, the seeds there: "

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 import rover_cl
-from rover_cl.cli import app
+from rover_cl.cli import app, main
 from rover_cl.console import orderly
 from rover_cl_envs.streams import lookalike
 
@@ -45,6 +45,28 @@ def test_listing_names_needs_no_torch() -> None:
     code = "import sys; from rover_cl.cli import app; app(['streams'], standalone_mode=False); "
     code += "sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("streamz", "Did you mean 'streams'"),
+        ("train --segments 3", "No such option: --segments"),
+        ("compare --seeds 1.5", "Invalid value for '--seeds'"),
+        ("train --stream", "requires an argument"),
+    ],
+)
+def test_a_word_that_is_unknown_is_one_line_too(
+    command: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["rover-cl", *command.split()])
+    with pytest.raises(SystemExit) as exited:
+        main()
+    error = capsys.readouterr().err
+    assert exited.value.code == 2
+    assert error.startswith("rover-cl: error: ")
+    assert message in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
