@@ -8,7 +8,7 @@ examined where a segment would end; stopped within, it begins anew.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,12 @@ import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
-from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 
 from rover_cl.catalogue import parse_algorithm, parse_method
 from rover_cl.configuration import RunConfig
 from rover_cl.evaluation import NUM_MAPS, Examiner, Policy, random_policy
-from rover_cl.metrics import Scores
+from rover_cl.examinations import Examinations, Log, due_marks
 from rover_cl.onlooker import Onlooker
 from rover_cl.records import Finished, RunFolder, SegmentCost, open_run
 from rover_cl.stopwatch import Stopwatch, TimedVectorEnv
@@ -89,37 +88,6 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-@dataclass
-class _Log:
-    """The evaluations so far."""
-
-    steps: list[int] = field(default_factory=list)
-    segment: list[int] = field(default_factory=list)
-    success: list[NDArray[np.float64]] = field(default_factory=list)
-    returns: list[NDArray[np.float64]] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, scores: Scores) -> "_Log":
-        return cls(scores.steps.tolist(), scores.segment.tolist(), list(scores.success), list(scores.returns))
-
-    def add(
-        self, steps: int, segment: int, success: NDArray[np.float64], returns: NDArray[np.float64]
-    ) -> None:
-        self.steps.append(steps)
-        self.segment.append(segment)
-        self.success.append(success)
-        self.returns.append(returns)
-
-    def scores(self, stream: Stream) -> Scores:
-        return Scores(
-            steps=np.array(self.steps, dtype=np.int64),
-            segment=np.array(self.segment, dtype=np.int64),
-            success=np.array(self.success),
-            returns=np.array(self.returns),
-            task_of_segment=np.array([segment.task for segment in stream.segments], dtype=np.int64),
-        )
-
-
 class _Run:
     """A run that is not done yet."""
 
@@ -135,7 +103,7 @@ class _Run:
         self._onlookers, self._looking = onlookers, Stopwatch()
         self._method = parse_method(config.method)
         self._algorithm, self._build_algorithm = parse_algorithm(config.algorithm)
-        self._log = _Log()
+        self._log = Log()
         self._examiner = Examiner(
             stream.tasks,
             episodes=config.eval_episodes,
@@ -154,7 +122,7 @@ class _Run:
         """Run the segments that are left."""
         costs = list(finished.costs) if finished else []
         if finished:
-            self._log = _Log.of(finished.scores)
+            self._log = Log.of(finished.scores)
         for stretch in self._stretches()[len(costs) :]:
             self._examining, self._examined_steps = Stopwatch(), 0
             learns = self._method.protocol != "random" and (
@@ -201,8 +169,8 @@ class _Run:
                 for onlooker in self._onlookers:
                     onlooker.at_rollout(learner, lived + min(steps, length - 1))
 
-        callback = _Examinations(
-            marks=self._marks(stretch),
+        callback = Examinations(
+            marks=due_marks(self._stream, stretch, self._config.evals_per_segment),
             examine=examine,
             tell=tell,
         )
@@ -225,15 +193,6 @@ class _Run:
             method_bytes=size.bytes + 4 * size.parameters * len(keep),
             parameters=size.parameters * (len(keep) + 1),
         )
-
-    def _marks(self, stretch: range) -> list[tuple[int, int]]:
-        """Give the steps at which an examination is due, and their segments; without the one at the end."""
-        marks, begin, each = [], 0, self._config.evals_per_segment
-        for segment in stretch:
-            length = self._stream.segments[segment].steps
-            marks += [(begin + length * k // each, segment) for k in range(1, each + 1)]
-            begin += length
-        return marks[:-1]
 
     def _stand_still(self, segment: int) -> SegmentCost:
         """Let a segment pass without learning: the same agent scores the same on the same episodes."""
@@ -297,35 +256,6 @@ class _Run:
         text = "all tasks" if len(stretch) > 1 else f"segment {stretch.start + 1}/{total} {task}"
         done = (stretch.start + share * len(stretch)) / total
         self._listen(Progress(run=self._config.label, share=done, text=text))
-
-
-class _Examinations(BaseCallback):
-    """Examines between two rollouts, when the updates of the first are done."""
-
-    def __init__(
-        self,
-        *,
-        marks: list[tuple[int, int]],
-        examine: Callable[[int, int], None],
-        tell: Callable[[int], None],
-    ) -> None:
-        super().__init__()
-        self._marks, self._examine, self._tell = marks, examine, tell
-        self._before = 0
-
-    def _on_training_start(self) -> None:
-        self._before = self.num_timesteps  # of a learner that nobody tells the boundaries: its clock goes on
-
-    def _on_rollout_start(self) -> None:
-        steps = self.num_timesteps - self._before
-        self._tell(steps)
-        due = {segment: None for step, segment in self._marks if step <= steps}
-        self._marks = [mark for mark in self._marks if mark[0] > steps]
-        for segment in due:
-            self._examine(steps, segment)
-
-    def _on_step(self) -> bool:
-        return True
 
 
 def derived_seed(*parts: int) -> int:
