@@ -207,15 +207,17 @@ def compare(
             raise typer.Exit(FAILURE)
 
 
-@app.command(epilog="Example: rover-cl report runs/smoke")
+@app.command(epilog="Example: rover-cl report results/mars6 --against joint")
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a comparison.")], as_json: AsJson = False
+    folder: Annotated[Path, typer.Argument(help="Folder of a comparison.")],
+    against: Annotated[str, typer.Option(help="The row that differences are to.")] = "finetune",
+    as_json: AsJson = False,
 ) -> None:
     """Print the table, and write report.html, table.csv and table.json."""
     with orderly():
         from rover_cl.publication import publish
 
-        publish(folder, as_json)
+        publish(folder, as_json, against)
 
 
 @app.command(epilog="Example: rover-cl verify results/mars6 --methods finetune,replay --seeds 3")

@@ -1,4 +1,4 @@
-"""From run folders to the rows of a comparison: every measure, its interval, the difference to finetuning."""
+"""From run folders to the rows of a comparison: every measure, its interval, the difference to a baseline."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from rover_cl.metrics import Scores
 from rover_cl.plan import refuse_mixture
 from rover_cl.records import Finished, RunFolder, SegmentCost, run_path
 from rover_cl.statistics import Difference, Estimate, bootstrap, paired_differences
+from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.streams import Stream
 
 BASELINE = "finetune"
@@ -56,7 +57,7 @@ class Row:
     final: tuple[Estimate, ...]
     """final success of each task"""
     difference: Difference | None
-    """performance minus finetune's, paired; None for finetune itself"""
+    """performance minus the baseline's, paired; None for the baseline itself"""
     cost: SegmentCost
     """mean over the seeds"""
 
@@ -73,14 +74,23 @@ class Comparison:
     """one for each of them"""
     problems: tuple[str, ...]
     """one line for each run that is missing, unfinished or damaged"""
+    baseline: str
+    """the row that the others are held against"""
 
 
-def load_comparison(configs: Sequence[RunConfig], out: Path) -> Comparison:
+def load_comparison(configs: Sequence[RunConfig], out: Path, baseline: str = BASELINE) -> Comparison:
     """Read the runs below `out`; a method that misses a run gets no row, and `problems` says why.
 
+    Args:
+        configs: the runs that should be there.
+        out: the folder they lie in.
+        baseline: the row that the others are held against; without it there are no differences.
+
     Raises:
-        ValueError: there is no run to compare.
+        ValueError: there is no run to compare, or none of the baseline though another than finetune is named.
     """
+    if baseline != BASELINE and baseline not in (methods := {config.method for config in configs}):
+        raise unknown_name("row", baseline, sorted(methods))
     results: dict[str, list[Result]] = {}
     problems: list[str] = []
     for config in configs:
@@ -97,12 +107,13 @@ def load_comparison(configs: Sequence[RunConfig], out: Path) -> Comparison:
     return Comparison(
         stream=configs[0].build_stream(),
         results=complete,
-        rows=build_rows(complete),
+        rows=build_rows(complete, baseline),
         problems=tuple(problems),
+        baseline=baseline,
     )
 
 
-def build_rows(results: dict[str, list[Result]]) -> tuple[Row, ...]:
+def build_rows(results: dict[str, list[Result]], baseline: str = BASELINE) -> tuple[Row, ...]:
     """Measure every method over its seeds."""
     if not results:
         return ()
@@ -111,12 +122,14 @@ def build_rows(results: dict[str, list[Result]]) -> tuple[Row, ...]:
         for method, runs in results.items()
     }
     differences: dict[str, Difference] = {}
-    if BASELINE in results:
-        seeds = [run.config.seed for run in results[BASELINE]]
+    if baseline in results:
+        seeds = [run.config.seed for run in results[baseline]]
         paired = {m: v for m, v in performance.items() if [run.config.seed for run in results[m]] == seeds}
         # Only remedies are candidates; what the reference rows differ by is no discovery to be corrected for.
-        remedies = {m for m in paired if m != BASELINE and parse_method(m).protocol == "sequential"}
-        differences = paired_differences(paired, BASELINE, family=remedies)
+        remedies = {
+            m for m in paired if m not in (baseline, BASELINE) and parse_method(m).protocol == "sequential"
+        }
+        differences = paired_differences(paired, baseline, family=remedies)
     scratch = {run.config.seed: run.finished.scores for run in results.get(SCRATCH, [])}
     return tuple(_row(method, runs, scratch, differences.get(method)) for method, runs in results.items())
 

@@ -6,15 +6,17 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from rover_cl.comparison import Comparison, load_comparison
+from rover_cl.comparison import BASELINE, Comparison, load_comparison
 from rover_cl.plan import command_of, find_configs
 from rover_cl.records import folder_name
 from rover_cl.report import row_values, terminal_tables, write_report
 from rover_cl.watch import film_baseline
 
 
-def publish(folder: Path, as_json: bool) -> None:
+def publish(folder: Path, as_json: bool, against: str = BASELINE) -> None:
     """Print the comparisons in a folder, as tables or as JSON, and write their reports.
+
+    Differences are to the row `against`.
 
     Raises:
         ValueError: a run is missing, unfinished or damaged; the complete rows are published all the same.
@@ -25,13 +27,13 @@ def publish(folder: Path, as_json: bool) -> None:
     values = []
     groups = find_configs(folder)
     for configs in groups:
-        comparison = load_comparison(configs, folder)
+        comparison = load_comparison(configs, folder, against)
         target = folder if len(groups) == 1 else folder / folder_name(configs[0].stream)
         gif = _film(comparison, target)
         page = write_report(comparison, target, command=command_of(folder), gif=gif)
         problems += comparison.problems
         names = [task.name for task in comparison.stream.tasks]
-        values += [row_values(row, names) for row in comparison.rows]
+        values += [row_values(row, names, against) for row in comparison.rows]
         if not as_json and comparison.rows:
             for table in terminal_tables(comparison):
                 console.print(table)

@@ -27,15 +27,15 @@ code, pre { background: #f4f1ee; padding: 2px 5px; border-radius: 3px } pre { pa
 NOTES = (
     "Success of the deterministic policy on unseen maps. Values are interquartile means over the seeds with "
     "95 % bootstrap intervals (whole seeds drawn; n=1 has none). Forgetting leaves out the task trained "
-    "last; a negative value is an improvement. Difference: performance minus finetune's, paired by seed; p "
+    "last; a negative value is an improvement. Difference: performance minus that row's, paired by seed; p "
     "of the sign-flip test, which cannot fall below 2/2^n, after Holm's correction over the remedies; that "
-    "of reference rows (scratch, frozen, joint, random) is not corrected. Forward transfer needs the scratch "
+    "of reference rows (finetune, scratch, frozen, joint, random) is not corrected. Forward transfer needs the scratch "
     "runs."
 )
 
 
-def table_columns(row: Row, stream_tasks: Sequence[str]) -> dict[str, str]:
-    """Text of a row, column by column."""
+def table_columns(row: Row, stream_tasks: Sequence[str], baseline: str) -> dict[str, str]:
+    """Text of a row, column by column; `baseline` is the row that its difference is to."""
     return {
         "method": row.method,
         "seeds": str(len(row.seeds)),
@@ -46,7 +46,7 @@ def table_columns(row: Row, stream_tasks: Sequence[str]) -> dict[str, str]:
         "AUC gain": _text(row.auc_gain),
         "zero-shot": _text(row.zero_shot),
         "plasticity": _text(row.plasticity),
-        "minus finetune": _difference(row),
+        f"minus {baseline}": _difference(row),
         "p": "-" if row.difference is None or not row.difference.estimate.has_interval else _p(row),
         "wall [s]": f"{row.cost.wall_s:.0f}",
         "evaluating": f"{row.cost.evaluation_s / row.cost.wall_s:.0%}" if row.cost.wall_s else "-",
@@ -60,8 +60,15 @@ def table_columns(row: Row, stream_tasks: Sequence[str]) -> dict[str, str]:
 def terminal_tables(comparison: Comparison) -> list[Table]:
     """Give the tables for the terminal: measures, and the final success of each task."""
     names = [task.name for task in comparison.stream.tasks]
-    texts = [table_columns(row, names) for row in comparison.rows]
-    measures = ["method", "performance", "forgetting", "forward transfer", "minus finetune", "p"]
+    texts = [table_columns(row, names, comparison.baseline) for row in comparison.rows]
+    measures = [
+        "method",
+        "performance",
+        "forgetting",
+        "forward transfer",
+        f"minus {comparison.baseline}",
+        "p",
+    ]
     measures += ["wall [s]", "memory"]
     first = _rich(f"{comparison.stream.name}: final performance and forgetting", measures, texts)
     finals = ["method", *(f"final {name}" for name in names)]
@@ -69,13 +76,14 @@ def terminal_tables(comparison: Comparison) -> list[Table]:
     return [first, second]
 
 
-def row_values(row: Row, stream_tasks: Sequence[str]) -> dict[str, Any]:
-    """Give numbers of a row for machines; an undefined measure is None."""
+def row_values(row: Row, stream_tasks: Sequence[str], baseline: str) -> dict[str, Any]:
+    """Give numbers of a row for machines, its difference to `baseline`; an undefined measure is None."""
     values: dict[str, Any] = {"method": row.method, "seeds": list(row.seeds)}
     measures = ("performance", "forgetting", "backward_transfer", "forward_transfer", "auc_gain", "zero_shot")
     for name in (*measures, "plasticity"):
         values |= _estimate_values(name, getattr(row, name))
     if row.difference:
+        values |= {"difference_to": baseline}
         values |= _estimate_values("difference", row.difference.estimate)
         values |= {"difference_p": row.difference.p, "difference_p_holm": row.difference.p_holm}
     values |= {f"final_{name}": e.value for name, e in zip(stream_tasks, row.final, strict=True)}
@@ -88,7 +96,7 @@ def row_values(row: Row, stream_tasks: Sequence[str]) -> dict[str, Any]:
 def write_report(comparison: Comparison, out: Path, *, command: str = "", gif: Path | None = None) -> Path:
     """Write report.html, table.csv and table.json into `out`; give the page's path."""
     names = [task.name for task in comparison.stream.tasks]
-    rows = [row_values(row, names) for row in comparison.rows]
+    rows = [row_values(row, names, comparison.baseline) for row in comparison.rows]
     (out / "table.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     pd.DataFrame(rows).to_csv(out / "table.csv", index=False)
     page = out / "report.html"
@@ -108,7 +116,7 @@ def format_bytes(size: int) -> str:
 
 def _page(comparison: Comparison, command: str, gif: Path | None) -> str:
     names = [task.name for task in comparison.stream.tasks]
-    texts = [table_columns(row, names) for row in comparison.rows]
+    texts = [table_columns(row, names, comparison.baseline) for row in comparison.rows]
     title = f"{comparison.stream.name}: what was forgotten"
     parts = [
         f"<h1>{html.escape(title)}</h1><p>{html.escape(comparison.stream.description)}</p>",

@@ -1,8 +1,9 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from rover_cl.comparison import Result, build_rows
+from rover_cl.comparison import Result, build_rows, load_comparison
 from rover_cl.configuration import RunConfig
 from rover_cl.metrics import Scores
 from rover_cl.records import Finished, SegmentCost
@@ -31,3 +32,17 @@ def test_only_remedies_are_corrected_for_their_number() -> None:
     rows = build_rows({method: results(method, level) for method, level in levels.items()})
     factors = {row.method: row.difference.p_holm / row.difference.p for row in rows if row.difference}
     assert factors == {"joint": 1, "random": 1, "scratch": 1, "replay": 2, "replay+ewc": 2}
+
+
+def test_differences_are_to_the_row_that_is_named() -> None:
+    rows = build_rows({"joint": results("joint", 0.9), "replay": results("replay", 0.6)}, baseline="joint")
+    joint, replay = rows
+    assert joint.difference is None
+    assert replay.difference is not None
+    assert replay.difference.estimate.value == pytest.approx(-0.3)
+
+
+def test_a_row_that_is_not_there_cannot_be_held_against(tmp_path: Path) -> None:
+    configs = [RunConfig(stream="lookalike", method="replay")]
+    with pytest.raises(ValueError, match="unknown row 'joint'"):
+        load_comparison(configs, tmp_path, baseline="joint")
