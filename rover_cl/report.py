@@ -29,8 +29,8 @@ NOTES = (
     "95 % bootstrap intervals (whole seeds drawn; n=1 has none). Forgetting leaves out the task trained "
     "last; a negative value is an improvement. Difference: performance minus that row's, paired by seed; p "
     "of the sign-flip test, which cannot fall below 2/2^n, after Holm's correction over the remedies; that "
-    "of reference rows (finetune, scratch, frozen, joint, random) is not corrected. Forward transfer needs the scratch "
-    "runs."
+    "of reference rows (finetune, scratch, frozen, joint, random) is not corrected. Forward transfer needs "
+    "the scratch runs."
 )
 
 
