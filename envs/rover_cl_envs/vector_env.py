@@ -296,7 +296,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             "_outcome": everyone,
             "success": outcomes == SUCCESS,
             "_success": everyone,
-            "reward_terms": self._batch.reward_terms.copy(),
+            "reward_terms": self._batch.reward_terms,
             "_reward_terms": everyone,
         }
 
@@ -305,7 +305,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         if not done.any():
             return
         last = np.full(self.num_envs, None, dtype=object)
-        for i in np.flatnonzero(done):
-            last[i] = self._batch.final_observations[i].copy()
+        for i, observation in zip(np.flatnonzero(done), self._batch.final_observations, strict=True):
+            last[i] = observation
         final = {"outcome": infos["outcome"], "_outcome": done, "success": infos["success"], "_success": done}
         infos |= {"final_obs": last, "_final_obs": done, "final_info": final, "_final_info": done}
