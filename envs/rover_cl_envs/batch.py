@@ -98,6 +98,7 @@ class Batch:
         self.reward_terms = np.zeros((count, len(REWARD_TERMS)), dtype=np.float32)
         self.rewards = np.zeros(count, dtype=np.float64)
         self.outcomes = np.zeros(count, dtype=np.int8)
+        self.ended = 0
 
     def _state(self, count: int, world: World) -> Rovers:
         """Make the arrays that a step reads and changes."""
@@ -209,7 +210,7 @@ class Batch:
         """Step every rover.
 
         The results are in `observations`, `final_observations`, `reward_terms`, `rewards` and `outcomes`, new
-        arrays each time so that nobody need copy them.
+        arrays each time so that nobody need copy them, and in `ended`, how many episodes have ended.
 
         Args:
             actions: (n, 2) float32, drive and steer, clipped to [-1, 1].
@@ -224,22 +225,22 @@ class Batch:
         pictures = np.empty(self.pictures.shape, dtype=np.uint8) if self._pixels else self.pictures
         terms = np.empty(self.reward_terms.shape, dtype=np.float32)
         rewards, outcomes = np.empty(len(terms)), np.empty(len(terms), dtype=np.int8)
-        if not kernel(actions, self._addresses, vectors, terms, rewards, outcomes, pictures):
+        ended = kernel(actions, self._addresses, vectors, terms, rewards, outcomes, pictures)
+        if ended < 0:
             raise ValueError(
                 "action holds NaN, expected drive and steer from -1 to 1; the rovers have not moved."
             )
         self.vectors, self.pictures, self.reward_terms = vectors, pictures, terms
-        self.rewards, self.outcomes = rewards, outcomes
+        self.rewards, self.outcomes, self.ended = rewards, outcomes, ended
         if self._mode == SAME_STEP:
-            self._renew()
+            self._renew(ended)
 
-    def _renew(self) -> None:
-        """Keep the last observations of episodes that have ended, and begin new ones."""
-        which = np.flatnonzero(self.outcomes)
-        self.final_vectors = np.empty((len(which), self.vectors.shape[1]), dtype=np.float32)
+    def _renew(self, ended: int) -> None:
+        """Keep the last observations of the episodes that have ended, so many, and begin new ones."""
+        self.final_vectors = np.empty((ended, self.vectors.shape[1]), dtype=np.float32)
         if self._pixels:
-            self.final_pictures = np.empty((len(which), *self.pictures.shape[1:]), dtype=np.uint8)
-        if len(which):
-            renew = renew_parallel if self._parallel and len(which) > 1 else renew_serial
+            self.final_pictures = np.empty((ended, *self.pictures.shape[1:]), dtype=np.uint8)
+        if ended:
+            renew = renew_parallel if self._parallel and ended > 1 else renew_serial
             last = self.final_vectors, self.final_pictures
-            renew(which, self._addresses, *last, self.vectors, self.pictures)
+            renew(np.flatnonzero(self.outcomes), self._addresses, *last, self.vectors, self.pictures)

@@ -213,6 +213,15 @@ def _sound(actions: Rows) -> bool:
 
 
 @compiled
+def _ended(outcomes: Outcomes) -> int:
+    """How many episodes have ended."""
+    count = 0
+    for i in range(len(outcomes)):
+        count += 1 if outcomes[i] != RUNNING else 0
+    return count
+
+
+@compiled
 def step_serial(
     actions: Rows,
     a: Addresses,
@@ -221,14 +230,18 @@ def step_serial(
     rewards: Rewards,
     outcomes: Outcomes,
     pictures: Pictures,
-) -> bool:
-    """Step every rover on this thread; returns False, with nothing changed, if an action is not a number."""
+) -> int:
+    """Step every rover on this thread.
+
+    Returns:
+        How many episodes have ended; -1, with nothing changed, if an action is not a number.
+    """
     if not _sound(actions):
-        return False
+        return -1
     for k in range(0, len(actions), BLOCK):
         last = min(k + BLOCK, len(actions))
         _step_some(k, last, actions, a, observations, terms, rewards, outcomes, pictures)
-    return True
+    return _ended(outcomes)
 
 
 @compiled_parallel
@@ -240,15 +253,15 @@ def step_parallel(
     rewards: Rewards,
     outcomes: Outcomes,
     pictures: Pictures,
-) -> bool:
+) -> int:
     """`step_serial` with the blocks shared out among numba's threads."""
     if not _sound(actions):
-        return False
+        return -1
     for b in prange((len(actions) + BLOCK - 1) // BLOCK):
         k = b * BLOCK
         last = min(k + BLOCK, len(actions))
         _step_some(k, last, actions, a, observations, terms, rewards, outcomes, pictures)
-    return True
+    return _ended(outcomes)
 
 
 @compiled
