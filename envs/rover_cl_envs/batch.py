@@ -41,6 +41,7 @@ from rover_cl_envs.terrain import TerrainBank, terrain_bank
 from rover_cl_envs.world import World
 
 SERIAL_BELOW = 64  # rovers; under it waking the threads costs more than they save
+ENDED_BELOW = 8  # episodes that end in one step; likewise
 
 
 class Batch:
@@ -241,6 +242,6 @@ class Batch:
         if self._pixels:
             self.final_pictures = np.empty((ended, *self.pictures.shape[1:]), dtype=np.uint8)
         if ended:
-            renew = renew_parallel if self._parallel and ended > 1 else renew_serial
+            renew = renew_parallel if self._parallel and ended >= ENDED_BELOW else renew_serial
             last = self.final_vectors, self.final_pictures
             renew(np.flatnonzero(self.outcomes), self._addresses, *last, self.vectors, self.pictures)
