@@ -136,15 +136,16 @@ def _median_of_nine(make: Callable[[int], object]) -> float:
 def bytes_per_rover() -> dict[str, float]:
     """Memory that a rover takes beside the maps, in the default world and with everything on.
 
-    Its row of every array, and the results of a step, of which the caller holds the latest. The bits of
-    broken crust are a map of their own, and counted apart.
+    Its row of every array, and the results of a step, of which the caller holds the latest; last observations
+    come on top for those few whose episode has just ended. The bits of broken crust are a map of their own,
+    and counted apart.
     """
     sizes = {}
     for name, (systems, numbers) in {"default": ((), {}), "everything on": EVERYTHING}.items():
         batch = Batch(1024, World(systems=systems), mode=SAME_STEP)
         batch.set_conditions(replace(Conditions(), **numbers))
         count = len(batch.state)
-        results = (batch.observations, batch.final_observations, batch.reward_terms, batch.rewards)
+        results = (batch.observations, batch.reward_terms, batch.rewards)
         rows = sum(row.nbytes for row in batch.rovers) - batch.rovers.broken.nbytes
         sizes[f"state, {name}"] = rows / count
         sizes[f"results, {name}"] = sum(array.nbytes for array in (*results, batch.outcomes)) / count

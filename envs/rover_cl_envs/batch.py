@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from rover_cl_envs.addresses import addresses
 from rover_cl_envs.bodies import BODIES
 from rover_cl_envs.camera import CHANNELS, PIXELS
 from rover_cl_envs.compiled import Bits, Layers
@@ -29,18 +30,18 @@ from rover_cl_envs.rows import (
     STAY,
     VEHICLE,
     Pictures,
-    Results,
     Rovers,
     Setting,
 )
 from rover_cl_envs.sensors import block_starts, observation_size, ring_points
 from rover_cl_envs.soil import COEFFICIENTS
-from rover_cl_envs.stepping import start_where, step_parallel, step_serial
+from rover_cl_envs.stepping import renew_parallel, renew_serial, start_where, step_parallel, step_serial
 from rover_cl_envs.sun import NET_FLUX
 from rover_cl_envs.terrain import TerrainBank, terrain_bank
 from rover_cl_envs.world import World
 
 SERIAL_BELOW = 64  # rovers; under it waking the threads costs more than they save
+ENDED_BELOW = 8  # episodes that end in one step; likewise
 
 
 class Batch:
@@ -58,7 +59,8 @@ class Batch:
         self.world = world
         self._fleet = Fleet(world.rover, powered="power" in world.systems)
         self._missions = {world.mission: 0}
-        self._allocate(count, world, count if mode == SAME_STEP else 0)
+        self._allocate(count, world)
+        self._mode = mode
         self.rovers = self._state(count, world)
         self._bank = terrain or terrain_bank(world.map_seed, world.num_maps)
         self.setting = Setting(
@@ -75,23 +77,29 @@ class Batch:
             blocks=block_starts(world.systems),
         )
         self.ground = self._bank.ground
+        self._addresses = addresses(self.rovers, self.setting)
         # Asking Numba for its threads would start them, and set how many OpenMP gives torch as well.
         most: int = getattr(numba.config, "NUMBA_NUM_THREADS")  # noqa: B009  made at run time
         self._threads = min(threads or most, most)
         self._parallel = self._threads > 1 and count >= SERIAL_BELOW
 
-    def _allocate(self, count: int, world: World, finals: int) -> None:
-        """Make the arrays that a step writes; `finals` rows of them for last observations."""
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Become the copy of another batch, whose arrays lie elsewhere."""
+        self.__dict__.update(state)
+        self._addresses = addresses(self.rovers, self.setting)
+
+    def _allocate(self, count: int, world: World) -> None:
+        """Make the arrays that a step writes."""
         size = observation_size(world.systems)
         self.vectors = np.zeros((count, size), dtype=np.float32)
-        self.final_vectors = np.zeros((finals, size), dtype=np.float32)
         self._pixels = world.observation == "pixels"
         shape = (CHANNELS, PIXELS, PIXELS)
         self.pictures: Pictures = np.zeros((count if self._pixels else 0, *shape), dtype=np.uint8)
-        self.final_pictures: Pictures = np.zeros((finals if self._pixels else 0, *shape), dtype=np.uint8)
+        self.final_vectors, self.final_pictures = self.vectors[:0], self.pictures[:0]
         self.reward_terms = np.zeros((count, len(REWARD_TERMS)), dtype=np.float32)
         self.rewards = np.zeros(count, dtype=np.float64)
         self.outcomes = np.zeros(count, dtype=np.int8)
+        self.ended = 0
 
     def _state(self, count: int, world: World) -> Rovers:
         """Make the arrays that a step reads and changes."""
@@ -141,6 +149,7 @@ class Batch:
         if not self.rovers.broken.size and self.conditions[:, CRUST].any():
             broken = np.zeros((len(self.state), SIDE * SIDE // 8), dtype=np.uint8)
             self.rovers = self.rovers._replace(broken=broken)
+        self._addresses = addresses(self.rovers, self.setting)
 
     @property
     def forms(self) -> Layers:
@@ -185,7 +194,7 @@ class Batch:
 
     @property
     def final_observations(self) -> NDArray[Any]:
-        """The last observations of episodes that ended under SAME_STEP, likewise; none (0, ...) otherwise."""
+        """Likewise, the last ones (k, ...) of episodes that ended in this step under SAME_STEP, by rover."""
         return self.final_pictures if self._pixels else self.final_vectors
 
     def seed(self, seed: int) -> None:
@@ -196,13 +205,13 @@ class Batch:
         """Begin an episode for each rover of the mask (n,); the others' observations stay."""
         self.vectors, self.pictures = self.vectors.copy(), self.pictures.copy()
         self.outcomes = np.where(mask, np.int8(RUNNING), self.outcomes)
-        start_where(mask, self.rovers, self.setting, self.vectors, self.pictures)
+        start_where(mask, self._addresses, self.vectors, self.pictures)
 
     def step(self, actions: NDArray[np.float32]) -> None:
         """Step every rover.
 
-        The results are in `observations`, `rewards` and `outcomes`, new arrays each time so that nobody need
-        copy them, and in `reward_terms` and `final_observations`, which the next step overwrites.
+        The results are in `observations`, `final_observations`, `reward_terms`, `rewards` and `outcomes`, new
+        arrays each time so that nobody need copy them, and in `ended`, how many episodes have ended.
 
         Args:
             actions: (n, 2) float32, drive and steer, clipped to [-1, 1].
@@ -213,20 +222,26 @@ class Batch:
         if self._parallel:
             numba.set_num_threads(self._threads)
         kernel = step_parallel if self._parallel else step_serial
-        count = len(self.state)
-        results = Results(
-            observations=np.empty_like(self.vectors),
-            final=self.final_vectors,
-            terms=self.reward_terms,
-            rewards=np.empty(count),
-            outcomes=np.empty(count, dtype=np.int8),
-            pictures=np.empty_like(self.pictures),
-            final_pictures=self.final_pictures,
-        )
-        sound = kernel(actions, self.rovers, self.setting, results)
-        if not sound:
+        vectors = np.empty(self.vectors.shape, dtype=np.float32)
+        pictures = np.empty(self.pictures.shape, dtype=np.uint8) if self._pixels else self.pictures
+        terms = np.empty(self.reward_terms.shape, dtype=np.float32)
+        rewards, outcomes = np.empty(len(terms)), np.empty(len(terms), dtype=np.int8)
+        ended = kernel(actions, self._addresses, vectors, terms, rewards, outcomes, pictures)
+        if ended < 0:
             raise ValueError(
                 "action holds NaN, expected drive and steer from -1 to 1; the rovers have not moved."
             )
-        self.vectors, self.pictures = results.observations, results.pictures
-        self.rewards, self.outcomes = results.rewards, results.outcomes
+        self.vectors, self.pictures, self.reward_terms = vectors, pictures, terms
+        self.rewards, self.outcomes, self.ended = rewards, outcomes, ended
+        if self._mode == SAME_STEP:
+            self._renew(ended)
+
+    def _renew(self, ended: int) -> None:
+        """Keep the last observations of the episodes that have ended, so many, and begin new ones."""
+        self.final_vectors = np.empty((ended, self.vectors.shape[1]), dtype=np.float32)
+        if self._pixels:
+            self.final_pictures = np.empty((ended, *self.pictures.shape[1:]), dtype=np.uint8)
+        if ended:
+            renew = renew_parallel if self._parallel and ended >= ENDED_BELOW else renew_serial
+            last = self.final_vectors, self.final_pictures
+            renew(np.flatnonzero(self.outcomes), self._addresses, *last, self.vectors, self.pictures)

@@ -127,10 +127,11 @@ def _mark(s: Row, target: int, value: int, lowest: int, picture: Picture) -> Non
     dx, dy = s[TARGET_AX + 2 * target] - s[X], s[TARGET_AX + 2 * target + 1] - s[Y]
     up, right = (cos * dx + sin * dy) / METRES, (sin * dx - cos * dy) / METRES
     # Pixels that a whole mark may be away from the rover: upward, downward, to either side.
-    above, below = AHEAD_ROWS - REACH - 0.5, lowest - AHEAD_ROWS - REACH - 0.5
+    # Four rows of instruments reach up to the rover itself: what lies behind is then marked just above them.
+    above, below = AHEAD_ROWS - REACH - 0.5, max(lowest - AHEAD_ROWS - REACH - 0.5, 0.5)
     beside = PIXELS / 2 - REACH - 0.5
     far = max(max(up / above, -up / below), max(abs(right) / beside, 1.0))
-    row = int(AHEAD_ROWS - up / far)
+    row = min(int(AHEAD_ROWS - up / far), lowest - REACH - 1)
     column = int(PIXELS / 2 + right / far)
     for i in range(-REACH, REACH + 1):
         for j in range(-REACH, REACH + 1):

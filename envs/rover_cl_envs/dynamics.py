@@ -112,9 +112,11 @@ STATE = 24
     CRUST_LOOK,
     HEALTH,
 ) = range(44)
+CONDITIONS = HEALTH + 6
 
 # Columns of a rover description (9,), float32: Rover.to_array. FULL is a step's travel at full drive [m].
 MASS, RADIUS, WHEELBASE, TRACK, STALL, OBSTACLE, FULL, TIP_GRADE, PRESSURE = range(9)
+DESCRIPTION = 9
 
 
 @compiled

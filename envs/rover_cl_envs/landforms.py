@@ -22,6 +22,7 @@ from rover_cl_envs.compiled import Bits, Layers, compiled
 from rover_cl_envs.grid import CELL, ORIGIN, PERIOD, SIDE, Field, broad, counts, ranks
 
 CRATER, RIPPLE, TAR, CRUST = range(4, 8)
+LAYERS = 8
 """Layers of `TerrainBank.forms`, behind the four of the ground itself."""
 CRATER_UNIT, SHARE_UNIT = 1 / 1024, 1 / 32767
 """What one count is worth: of the crater layer [m], and of the others, which run from 0 to 1."""

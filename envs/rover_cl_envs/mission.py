@@ -231,6 +231,7 @@ MISSIONS: dict[str, Mission] = {
 (NEAR, FAR, REACH, APART, PROGRESS, TIME, SLIP, SLIP_FREE, REVERSE, GOAL, EMBED, TIP, HIT, WRONG) = range(14)
 (KIND, STRIKE, EMPTY, STANDOFF_NEAR, STANDOFF_FAR, FACING, HOLD, HELD, WRONG_ENDS, DURATION) = range(14, 24)
 ENERGY, WAYPOINTS, WAYPOINT, STEP_BUDGET, ENERGY_BUDGET, DRAINED = range(24, 30)
+MISSION_ROW = 30
 STUCK_STEPS = 2  # driven steps of spinning after which a rover counts as embedded
 STEEP_START = 0.36  # grade of landforms, 20 degrees, on which nobody starts and no target lies
 TRIES = 64  # draws of a place before an unlucky one is taken

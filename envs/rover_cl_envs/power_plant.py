@@ -76,6 +76,7 @@ class PowerPlant:
     STALL_HEAT,
     REFERENCE,
 ) = range(12)
+PLANT = 12
 
 SOJOURNER_PLANT = PowerPlant(
     area=0.2,
@@ -121,5 +122,5 @@ MSL_PLANT = PowerPlant(
     stall=120.0,
 )
 """110 W (NASA), also Perseverance's. Two batteries of 42 Ah at 28 V, from memory."""
-NO_PLANT = np.zeros(12, dtype=np.float32)
+NO_PLANT = np.zeros(PLANT, dtype=np.float32)
 """Row of a rover of which nothing is known."""

@@ -20,6 +20,7 @@ Pictures = NDArray[np.uint8]
 """Pictures of all rovers (n, 3, 64, 64), or none (0, 3, 64, 64) where the observation is the vector."""
 
 MAP, STEP, RESTART, VEHICLE, MISSION, NEXT_MISSION = range(6)
+COUNTERS = 6
 """Columns of a counters row (6,): map in the bank, steps in the episode, 1 where a restart is due, which of
 the fleet the rover is, the mission of this episode and of the next."""
 STAY, NEXT_STEP, SAME_STEP = range(3)
@@ -80,22 +81,3 @@ class Setting(NamedTuple):
     """(8, 7) table of sun.py"""
     blocks: NDArray[np.int64]
     """(b,) first index of each block of `sensors.BLOCKS` in the observation; -1 where the system is off"""
-
-
-class Results(NamedTuple):
-    """What a step writes: a row for each rover."""
-
-    observations: Rows
-    """(n, size)"""
-    final: Rows
-    """(n, size) the last observation of episodes that ended under SAME_STEP"""
-    terms: Rows
-    """(n, 9) terms of the reward"""
-    rewards: NDArray[np.float64]
-    """(n,)"""
-    outcomes: NDArray[np.int8]
-    """(n,)"""
-    pictures: Pictures
-    """of the observations"""
-    final_pictures: Pictures
-    """of the last observations under SAME_STEP"""

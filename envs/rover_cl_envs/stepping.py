@@ -6,6 +6,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from rover_cl_envs.addresses import Addresses, rovers_at, setting_at
 from rover_cl_envs.bodies import BLIND, appear, roam, watch
 from rover_cl_envs.camera import photograph
 from rover_cl_envs.compiled import Row, compiled, compiled_parallel
@@ -37,20 +38,25 @@ from rover_cl_envs.rows import (
     STEP,
     VEHICLE,
     Pictures,
-    Results,
-    Rovers,
     Rows,
-    Setting,
 )
 from rover_cl_envs.sensors import BLOCKS, BODIES_BLOCK, MISSION_BLOCK, POWER_BLOCK, RING, SIZE, observe
 
 MISSION_SIZE, BODIES_SIZE = BLOCKS["mission"], BLOCKS["bodies"]
 BLOCK = 32  # rovers stepped together
 
+Rewards = NDArray[np.float64]
+"""(n,)"""
+Outcomes = NDArray[np.int8]
+"""(n,) codes of mission.py"""
+Which = NDArray[np.int64]
+"""(k,) numbers of rovers"""
+
 
 @compiled
-def _start(i: int, rovers: Rovers, setting: Setting) -> None:
+def _start(i: int, a: Addresses) -> None:
     """Begin an episode for rover i: a map, a place, two targets, at rest."""
+    rovers, setting = rovers_at(a), setting_at(a)
     s, c, counters = rovers.state[i], rovers.conditions[i], rovers.counters[i]
     generator, maps, v = rovers.generators[i], setting.ground, counters[VEHICLE]
     m = min(int(uniform(generator) * len(maps)), len(maps) - 1)
@@ -70,8 +76,9 @@ def _start(i: int, rovers: Rovers, setting: Setting) -> None:
 
 
 @compiled
-def _look(i: int, rovers: Rovers, setting: Setting, out: Row) -> None:
+def _look(i: int, a: Addresses, out: Row) -> None:
     """Write rover i's observation into `out` (size,)."""
+    rovers, setting = rovers_at(a), setting_at(a)
     s, c, counters = rovers.state[i], rovers.conditions[i], rovers.counters[i]
     rover, m = setting.rovers[counters[VEHICLE]], counters[MAP]
     ground, forms, broken = setting.ground[m], setting.forms[m], rovers.broken[i]
@@ -93,16 +100,18 @@ def _look(i: int, rovers: Rovers, setting: Setting, out: Row) -> None:
 
 
 @compiled
-def _picture(i: int, rovers: Rovers, setting: Setting, vectors: Rows, out: Pictures) -> None:
-    """Take rover i's picture, where pictures are taken; its row of `vectors` is what it was just told."""
+def _picture(i: int, a: Addresses, vectors: Rows, row: int, out: Pictures) -> None:
+    """Take rover i's picture, where pictures are taken; that row of `vectors` is what it was just told."""
+    rovers, setting = rovers_at(a), setting_at(a)
     if setting.pixels:
         ground = setting.ground[rovers.counters[i, MAP]]
-        photograph(rovers.state[i], rovers.conditions[i], vectors[i], ground, setting.cues, out[i])
+        photograph(rovers.state[i], rovers.conditions[i], vectors[row], ground, setting.cues, out[row])
 
 
 @compiled
-def _drive(i: int, rovers: Rovers, setting: Setting) -> float:
+def _drive(i: int, a: Addresses) -> float:
     """Drive rover i with what its motors give in this cold; returns the tallest rock under a wheel [m]."""
+    rovers, setting = rovers_at(a), setting_at(a)
     s, c, v = rovers.state[i], rovers.conditions[i], rovers.counters[i, VEHICLE]
     rover, wheels, soil = setting.rovers[v], setting.wheels[v], rovers.soil[i]
     gain = c[MOTOR]
@@ -115,9 +124,11 @@ def _drive(i: int, rovers: Rovers, setting: Setting) -> float:
 
 
 @compiled
-def _judge(i: int, rover: Row, tallest: float, rovers: Rovers, setting: Setting, terms: Row) -> int:
+def _judge(i: int, tallest: float, a: Addresses, terms: Row) -> int:
     """Fill rover i's terms of the reward, zero before, and say how its episode stands."""
+    rovers, setting = rovers_at(a), setting_at(a)
     s, c, counters = rovers.state[i], rovers.conditions[i], rovers.counters[i]
+    rover = setting.rovers[counters[VEHICLE]]
     mission, gained, empty = setting.missions[counters[MISSION]], 0.0, False
     if setting.blocks[POWER_BLOCK] >= 0:
         p, plant = rovers.power[i], setting.plants[counters[VEHICLE]]
@@ -138,48 +149,58 @@ def _judge(i: int, rover: Row, tallest: float, rovers: Rovers, setting: Setting,
 
 
 @compiled
-def _move(i: int, actions: Rows, rovers: Rovers, setting: Setting, results: Results) -> None:
+def _move(i: int, actions: Rows, a: Addresses, terms: Row, rewards: Rewards, outcomes: Outcomes) -> None:
     """Drive rover i for one control step: reward terms, reward, and how its episode stands."""
-    s, counters, terms = rovers.state[i], rovers.counters[i], results.terms[i]
+    rovers, setting = rovers_at(a), setting_at(a)
+    s, counters = rovers.state[i], rovers.counters[i]
     s[DRIVE] = min(max(actions[i, 0], -1.0), 1.0)
     s[STEER] = min(max(actions[i, 1], -1.0), 1.0)
-    tallest = _drive(i, rovers, setting)
+    tallest = _drive(i, a)
     counters[STEP] += 1
     for k in range(terms.shape[0]):
         terms[k] = 0.0
-    code = _judge(i, setting.rovers[counters[VEHICLE]], tallest, rovers, setting, terms)
+    code = _judge(i, tallest, a, terms)
     reward = 0.0
     for k in range(terms.shape[0]):
         reward += terms[k]
-    results.rewards[i] = reward
+    rewards[i] = reward
     late = code == RUNNING and counters[STEP] >= setting.limit
-    results.outcomes[i] = TIME_LIMIT if late else code
+    outcomes[i] = TIME_LIMIT if late else code
 
 
 @compiled
 def _step_some(
-    first: int, last: int, actions: Rows, rovers: Rovers, setting: Setting, results: Results
+    first: int,
+    last: int,
+    actions: Rows,
+    a: Addresses,
+    observations: Rows,
+    terms: Rows,
+    rewards: Rewards,
+    outcomes: Outcomes,
+    pictures: Pictures,
 ) -> None:
-    """One control step of rovers `first` to `last` - 1, with what the mode says of ended episodes."""
-    restart = rovers.counters[:, RESTART]
+    """One control step of rovers `first` to `last` - 1; those that NEXT_STEP bids begin anew instead.
+
+    A rover whose episode has ended under SAME_STEP is left where it stands, for `renew`.
+    """
+    mode, counters = setting_at(a).mode, rovers_at(a).counters
     for i in range(first, last):
-        if setting.mode == NEXT_STEP and restart[i] == 1:
-            _start(i, rovers, setting)
-            results.terms[i, :] = 0.0
-            results.rewards[i] = 0.0
-            results.outcomes[i] = RUNNING
+        if mode == NEXT_STEP and counters[i, RESTART] == 1:
+            _start(i, a)
+            for k in range(terms.shape[1]):
+                terms[i, k] = 0.0
+            rewards[i] = 0.0
+            outcomes[i] = RUNNING
             continue
-        _move(i, actions, rovers, setting, results)
-        if results.outcomes[i] != RUNNING:
-            restart[i] = 1
-            if setting.mode == SAME_STEP:
-                _look(i, rovers, setting, results.final[i])
-                _picture(i, rovers, setting, results.final, results.final_pictures)
-                _start(i, rovers, setting)
+        _move(i, actions, a, terms[i], rewards, outcomes)
+        if outcomes[i] != RUNNING:
+            counters[i, RESTART] = 1
     # In a loop of its own: small loops run ahead into the next rover while this one waits for its map.
     for i in range(first, last):
-        _look(i, rovers, setting, results.observations[i])
-        _picture(i, rovers, setting, results.observations, results.pictures)
+        if mode != SAME_STEP or outcomes[i] == RUNNING:
+            _look(i, a, observations[i])
+            _picture(i, a, observations, i, pictures)
 
 
 @compiled
@@ -192,33 +213,99 @@ def _sound(actions: Rows) -> bool:
 
 
 @compiled
-def step_serial(actions: Rows, rovers: Rovers, setting: Setting, results: Results) -> bool:
-    """Step every rover on this thread; returns False, with nothing changed, if an action is not a number."""
-    if not _sound(actions):
-        return False
-    for k in range(0, len(actions), BLOCK):
-        _step_some(k, min(k + BLOCK, len(actions)), actions, rovers, setting, results)
-    return True
-
-
-@compiled_parallel
-def step_parallel(actions: Rows, rovers: Rovers, setting: Setting, results: Results) -> bool:
-    """`step_serial` with the blocks shared out among numba's threads."""
-    if not _sound(actions):
-        return False
-    for b in prange((len(actions) + BLOCK - 1) // BLOCK):
-        k = b * BLOCK
-        _step_some(k, min(k + BLOCK, len(actions)), actions, rovers, setting, results)
-    return True
+def _ended(outcomes: Outcomes) -> int:
+    """How many episodes have ended."""
+    count = 0
+    for i in range(len(outcomes)):
+        count += 1 if outcomes[i] != RUNNING else 0
+    return count
 
 
 @compiled
-def start_where(
-    mask: NDArray[np.bool_], rovers: Rovers, setting: Setting, observations: Rows, pictures: Pictures
+def step_serial(
+    actions: Rows,
+    a: Addresses,
+    observations: Rows,
+    terms: Rows,
+    rewards: Rewards,
+    outcomes: Outcomes,
+    pictures: Pictures,
+) -> int:
+    """Step every rover on this thread.
+
+    Returns:
+        How many episodes have ended; -1, with nothing changed, if an action is not a number.
+    """
+    if not _sound(actions):
+        return -1
+    for k in range(0, len(actions), BLOCK):
+        last = min(k + BLOCK, len(actions))
+        _step_some(k, last, actions, a, observations, terms, rewards, outcomes, pictures)
+    return _ended(outcomes)
+
+
+@compiled_parallel
+def step_parallel(
+    actions: Rows,
+    a: Addresses,
+    observations: Rows,
+    terms: Rows,
+    rewards: Rewards,
+    outcomes: Outcomes,
+    pictures: Pictures,
+) -> int:
+    """`step_serial` with the blocks shared out among numba's threads."""
+    if not _sound(actions):
+        return -1
+    for b in prange((len(actions) + BLOCK - 1) // BLOCK):
+        k = b * BLOCK
+        last = min(k + BLOCK, len(actions))
+        _step_some(k, last, actions, a, observations, terms, rewards, outcomes, pictures)
+    return _ended(outcomes)
+
+
+@compiled
+def _renew_one(
+    k: int,
+    which: Which,
+    a: Addresses,
+    last: Rows,
+    last_pictures: Pictures,
+    observations: Rows,
+    pictures: Pictures,
 ) -> None:
+    """Write the last observation of rover `which[k]` into row k of `last`, and begin its next episode."""
+    i = which[k]
+    _look(i, a, last[k])
+    _picture(i, a, last, k, last_pictures)
+    _start(i, a)
+    _look(i, a, observations[i])
+    _picture(i, a, observations, i, pictures)
+
+
+@compiled
+def renew_serial(
+    which: Which, a: Addresses, last: Rows, last_pictures: Pictures, observations: Rows, pictures: Pictures
+) -> None:
+    """End the episodes of the rovers `which` (k,): their last observations (k, size), and a new start."""
+    for k in range(len(which)):
+        _renew_one(k, which, a, last, last_pictures, observations, pictures)
+
+
+@compiled_parallel
+def renew_parallel(
+    which: Which, a: Addresses, last: Rows, last_pictures: Pictures, observations: Rows, pictures: Pictures
+) -> None:
+    """`renew_serial` with the rovers shared out among numba's threads."""
+    for k in prange(len(which)):
+        _renew_one(k, which, a, last, last_pictures, observations, pictures)
+
+
+@compiled
+def start_where(mask: NDArray[np.bool_], a: Addresses, observations: Rows, pictures: Pictures) -> None:
     """Begin episodes for the rovers of the mask (n,) and write their observations."""
     for i in range(len(mask)):
         if mask[i]:
-            _start(i, rovers, setting)
-            _look(i, rovers, setting, observations[i])
-            _picture(i, rovers, setting, observations, pictures)
+            _start(i, a)
+            _look(i, a, observations[i])
+            _picture(i, a, observations, i, pictures)

@@ -218,9 +218,12 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             raise ValueError("an episode has ended: call reset(options={'reset_mask': ...}) first.")
         b.step(self._commands(actions))
         self._steps += self.num_envs
+        infos = self._infos()
+        if not b.ended:
+            nobody, none = np.zeros((2, self.num_envs), dtype=np.bool_)
+            return b.observations, b.rewards, nobody, none, infos
         truncated = b.outcomes == TIME_LIMIT
         terminated = (b.outcomes != RUNNING) & ~truncated
-        infos = self._infos()
         if self._mode is AutoresetMode.SAME_STEP:
             self._add_final(infos, terminated | truncated)
         return b.observations, b.rewards, terminated, truncated, infos
@@ -296,16 +299,14 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             "_outcome": everyone,
             "success": outcomes == SUCCESS,
             "_success": everyone,
-            "reward_terms": self._batch.reward_terms.copy(),
+            "reward_terms": self._batch.reward_terms,
             "_reward_terms": everyone,
         }
 
     def _add_final(self, infos: dict[str, Any], done: NDArray[np.bool_]) -> None:
         """Gymnasium's keys for episodes that ended and began anew in the same step."""
-        if not done.any():
-            return
         last = np.full(self.num_envs, None, dtype=object)
-        for i in np.flatnonzero(done):
-            last[i] = self._batch.final_observations[i].copy()
+        for i, observation in zip(np.flatnonzero(done), self._batch.final_observations, strict=True):
+            last[i] = observation
         final = {"outcome": infos["outcome"], "_outcome": done, "success": infos["success"], "_success": done}
         infos |= {"final_obs": last, "_final_obs": done, "final_info": final, "_final_info": done}

@@ -209,6 +209,17 @@ def test_systems_have_their_instruments_behind() -> None:
     assert (marks[OPEN_SKY - DIAL : OPEN_SKY, : 2 * DIAL] == 228).all()
 
 
+def test_marks_keep_within_the_picture_above_four_rows_of_instruments() -> None:
+    scene = Photographer()
+    scene.vector = np.concatenate([scene.vector, np.zeros(33, dtype=np.float32)])  # all systems: 57 numbers
+    for ahead, left in ((-9.0, 0.0), (-300.0, 40.0), (-0.3, 20.0), (13.0, 0.0)):
+        scene.target(0, ahead, left)
+        scene.target(1, 0.0, -6.0)
+        sky = scene.picture()[MARKS, : PIXELS - 4 * DIAL]
+        spots = np.argwhere(sky == TOLD)
+        assert len(spots) == 25 and spots[:, 0].max() == (4 if ahead > 0 else PIXELS - 4 * DIAL - 1)
+
+
 def _actions(steps: int, count: int) -> NDArray[np.float32]:
     return np.random.default_rng(1).uniform(-1, 1, (steps, count, 2)).astype(np.float32)
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -299,3 +302,17 @@ def test_pictures() -> None:
     pictures = envs.render()
     assert pictures is not None and [p.shape for p in pictures] == [(64, 96, 3)] * 2
     assert MarsRoverVectorEnv(1, **MAPS).render() is None
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda envs: pickle.loads(pickle.dumps(envs))])
+def test_a_copy_goes_its_own_way(copied: Callable[[MarsRoverVectorEnv], MarsRoverVectorEnv]) -> None:
+    envs = MarsRoverVectorEnv(3, num_maps=1, autoreset_mode="SameStep")
+    envs.reset(seed=0)
+    other = copied(envs)
+    ahead, back = np.ones((3, 2)), -np.ones((3, 2))
+    first = [envs.step(ahead)[0] for _ in range(5)]
+    other.step(back)
+    others = other.step(back)[0]
+    assert (envs.step(back)[0] != others).any()
+    envs.reset(seed=0)
+    np.testing.assert_array_equal([envs.step(ahead)[0] for _ in range(5)], first)
