@@ -19,8 +19,8 @@ from rover_cl.experiment import run
 from rover_cl.memory_strip import memory_of
 from rover_cl.recording import film
 from rover_cl.records import run_path
+from rover_cl.stage import Stage
 from rover_cl.tiers import get_tier
-from rover_cl.viewer import Stage
 from rover_cl.watch import before_after
 from rover_cl_envs.streams import STREAMS, Stream, get_stream
 
@@ -51,7 +51,7 @@ def film_drift(stream: Stream, path: Path, *, frames: int = FRAMES) -> None:
     episode = small_site(drive)
     drive.begin(stream.segments[0].task, episode)
     stage = Stage([drive], (SIDE, SIDE))
-    stage.ring = False
+    stage.ring = stage.verdicts = False
     stage.centre = drive.moment().site
     lived = 0
     with film(path, FRAMES_PER_SECOND) as made:

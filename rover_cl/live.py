@@ -125,7 +125,7 @@ def show(pipe: Connection, config: RunConfig, folder: str) -> None:
     torch.set_num_threads(1)
     follower = Follower(pipe, config, Path(folder))
     try:
-        viewer = Viewer([follower.drive], attend=follower.attend, rate=RATE)
+        viewer = Viewer([follower.drive], attend=follower.attend, rate=RATE, bars=True)
     except RuntimeError as error:
         pipe.send(str(error))
         return

@@ -151,7 +151,7 @@ def _line_contours(
     steep = np.hypot(east, north) / np.float32(light.interval * scale) + np.float32(1e-6)  # levels per pixel
     away = np.abs(level - nearest) / steep
     bold = nearest % 5 == 0
-    strength = np.clip(np.where(bold, 1.3, 0.9) - away, 0, 1) * np.where(bold, 0.42, 0.28)
+    strength = np.clip(np.where(bold, 1.6, 1.1) - away, 0, 1) * np.where(bold, 0.55, 0.40)
     # Where the ground is all but level a line would spread over a plain.
     strength *= np.clip(steep / 2e-3, 0, 1)
     picture *= (1 - strength.astype(np.float32))[:, :, None]
