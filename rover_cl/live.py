@@ -117,7 +117,7 @@ def show(pipe: Connection, config: RunConfig, folder: str) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, whose end ends the window
     if hasattr(os, "nice"):
-        os.nice(10)
+        os.nice(19)  # on a lone core it would slow the run by a tenth at 10, by a hundredth so
     import torch
 
     from rover_cl.viewer import Viewer
@@ -125,7 +125,8 @@ def show(pipe: Connection, config: RunConfig, folder: str) -> None:
     torch.set_num_threads(1)
     follower = Follower(pipe, config, Path(folder))
     try:
-        viewer = Viewer([follower.drive], attend=follower.attend, rate=RATE, bars=True)
+        caption = f"{config.method} learns {config.stream}"
+        viewer = Viewer([follower.drive], follower.attend, RATE, bars=True, caption=caption)
     except RuntimeError as error:
         pipe.send(str(error))
         return

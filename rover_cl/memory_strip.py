@@ -162,9 +162,9 @@ def _draw_segments(surface: pygame.Surface, memory: Memory, letters: Lettering, 
     for k, task in enumerate(memory.order):
         colour = COLOURS[task % len(COLOURS)]
         met = k <= memory.segment
-        box = pygame.Rect(
-            place.left + round(ends[k]), place.top, round(ends[k + 1] - ends[k]) - 2, place.height
-        )
+        left, right = place.left + round(ends[k]), place.left + round(ends[k + 1])
+        gap = 2 if right - left > 5 else 0
+        box = pygame.Rect(left, place.top, max(1, right - left - gap), place.height)
         pygame.draw.rect(surface, colour if met else palette.blend(palette.PANEL, colour, 0.3), box)
         if k == memory.segment:
             pygame.draw.rect(surface, palette.INK, box.inflate(4, 4), 2)

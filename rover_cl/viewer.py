@@ -30,6 +30,7 @@ class Viewer:
         attend: called before each picture, for what else goes on.
         rate: pictures a second.
         bars: leave room for a bar for each task, though no drive has been examined yet.
+        caption: of the window; None: the drivers' names.
 
     Raises:
         RuntimeError: there is no display.
@@ -42,6 +43,7 @@ class Viewer:
         rate: int = SMOOTH,
         *,
         bars: bool = False,
+        caption: str | None = None,
     ) -> None:
         self.drives = list(drives)
         self._attend, self._rate = attend, rate
@@ -49,7 +51,7 @@ class Viewer:
         wide = SIZE[0] if len(drives) == 1 else 2 * (SIDE + GAP) + COLUMN
         self._keys = KeyStrip(min(wide, room[0]) if room else wide, Lettering())
         self.stage = Stage(drives, room=room, column=True, footer=self._keys.height, bars=bars)
-        caption = " and ".join(drive.driver.name for drive in drives)
+        caption = caption or " and ".join(drive.driver.name for drive in drives)
         self.window = Window(self.stage.size, f"rover_cl: {caption}")
         self.letters = self.stage.letters
         self.speed, self.paused, self.single = SPEEDS.index(RENDER_FPS), False, False

@@ -114,8 +114,9 @@ def _shade(
 ) -> Floats:
     """Brightness of the ground in the sun, about 1 where it is level."""
     fine = textures(side)
-    slope_x = (east + np.float32(ground.slope[0])) * np.float32(light.exaggeration)
-    slope_y = (north + np.float32(ground.slope[1])) * np.float32(light.exaggeration)
+    # The mean grade as it is: exaggerated it would leave whole slopes in the dark, or bleached.
+    slope_x = east * np.float32(light.exaggeration) + np.float32(ground.slope[0])
+    slope_y = north * np.float32(light.exaggeration) + np.float32(ground.slope[1])
     soft = np.clip(sand * 1.6 - 0.25, 0, 1) * np.float32(RIPPLE_SLOPE)
     slope_x += soft * fine.ripple_east
     slope_y += soft * fine.ripple_north

@@ -44,7 +44,7 @@ def draw_lines(surface: pygame.Surface, scene: Scene, letters: Lettering) -> Non
     told = (
         f"step {scene.step:3d}",
         *score,
-        f"slip {scene.slip[0]:.2f} | {scene.slip[1]:.2f}",
+        f"slip {round(100 * scene.slip[0])} | {round(100 * scene.slip[1])} %",
         *battery,
         f"pitch {round(math.degrees(scene.pitch)):+d}°  roll {round(math.degrees(scene.roll)):+d}°",
         f"sinkage {100 * scene.sinkage[0]:.1f} | {100 * scene.sinkage[1]:.1f} cm",
@@ -145,7 +145,7 @@ class _Board:
     def wheel_side(self, slip: float, sinkage: float) -> None:
         """Two bars: how much a side slips, and how deep it sits."""
         wide = (self.width - 16) // 2
-        self._bar(self.left, wide, min(abs(slip), 1), palette.of_slip(slip), f"{100 * slip:.0f} %")
+        self._bar(self.left, wide, min(abs(slip), 1), palette.of_slip(slip), f"{round(100 * slip)} %")
         depth = min(sinkage / DEEPEST, 1)
         deep = palette.blend(palette.FAINT, palette.FAILED, depth)
         self._bar(self.left + wide + 16, wide, depth, deep, f"{100 * sinkage:.1f} cm")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from rover_cl_envs import palette
 from rover_cl_envs.drawing import pygame
@@ -17,12 +18,20 @@ TASKBAR = 90  # of a desktop, with a window's title [px]
 
 def desktop_room() -> tuple[int, int] | None:
     """Width and height that a window can fill [px]; None where there is no screen, or it isn't told."""
+    if _screenless():
+        return None
     try:
         pygame.display.init()
         width, height = pygame.display.get_desktop_sizes()[0]
     except (pygame.error, IndexError):
         return None
     return (width, height - TASKBAR) if height > TASKBAR else None
+
+
+def _screenless() -> bool:
+    """Whether SDL needn't look for a screen, which would write lines of its own to the standard error."""
+    named = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER", "SDL_VIDEO_DRIVER")
+    return sys.platform == "linux" and not any(map(os.environ.get, named)) and not os.path.exists("/dev/dri")
 
 
 def _refuse_unseen(driver: str) -> None:
@@ -60,6 +69,8 @@ class Window:
 
     def __init__(self, size: tuple[int, int], caption: str) -> None:
         try:
+            if _screenless():
+                raise pygame.error("neither DISPLAY nor WAYLAND_DISPLAY is set")
             pygame.display.init()
             _refuse_unseen(pygame.display.get_driver())
             self._screen = pygame.display.set_mode(size)
