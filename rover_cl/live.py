@@ -117,7 +117,7 @@ def show(pipe: Connection, config: RunConfig, folder: str) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, whose end ends the window
     if hasattr(os, "nice"):
-        os.nice(19)  # on a lone core it would slow the run by a tenth at 10, by a hundredth so
+        os.nice(10)
     import torch
 
     from rover_cl.viewer import Viewer
@@ -131,6 +131,8 @@ def show(pipe: Connection, config: RunConfig, folder: str) -> None:
         pipe.send(str(error))
         return
     pipe.send(None)
+    if hasattr(os, "nice"):
+        os.nice(9)  # on a lone core 10 would slow the run by a tenth, 19 by a hundredth
     viewer.run()
 
 

@@ -21,6 +21,7 @@ GIF_COLOURS = 96
 ACCENTS = (
     *(palette.REWARDED, palette.OTHER, palette.FAILED, palette.UNUSUAL, palette.INK, palette.DEAD),
     *(palette.SOLAR, palette.DECK, palette.HAZARD, palette.PANEL, palette.SHADE),
+    *(palette.MARTIAN, palette.NEWS),
     *(palette.of_slip(slip) for slip in (0.0, 0.2, 0.4, 0.7, 1.0)),
     *COLOURS,
 )

@@ -37,8 +37,9 @@ def draw_lines(surface: pygame.Surface, scene: Scene, letters: Lettering) -> Non
     text, colour = verdict(scene)
     surface.fill(palette.PANEL, (0, 0, width, LINE))
     surface.fill(palette.PANEL, (0, height - LINE, width, LINE))
-    letters.write(surface, scene.title, (8, 6), size=19, colour=palette.INK)
     letters.write(surface, text, (width - 8, 6), size=19, colour=colour, align=1)
+    title = letters.fitted(scene.title, 19, width - 24 - letters.width(text, 19))
+    letters.write(surface, title, (8, 6), size=19, colour=palette.INK)
     battery = () if scene.charge is None else (f"battery {100 * scene.charge:.0f} %",)
     score = () if scene.score is None else (f"score {scene.score:+.2f}",)
     told = (
