@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def test_without_a_display_the_error_says_what_to_do(driver: str | None) -> None
     assert last.startswith("RuntimeError: no window can be opened") and "render_mode='rgb_array'" in last
 
 
-def test_memory_stays_flat_in_steady_state() -> None:
+def test_memory_stays_flat_in_steady_state(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once a drive's tiles, glyphs and headings have been drawn, pictures allocate nothing that stays."""
     env = MarsRoverEnv(render_mode="rgb_array", num_maps=1, conditions=Conditions(patch_cover=0.0))
     env.reset(seed=0)
@@ -102,10 +103,15 @@ def test_memory_stays_flat_in_steady_state() -> None:
     after = _traced()
     tracemalloc.stop()
     assert after - before < 5_000
-    surfaces, resident = _surfaces(), _resident()
-    drive(3000)
-    assert _surfaces() == surfaces
-    assert _resident() - resident < 4  # [MiB]; one picture a time would be 3 GiB
+    made: list[str] = []
+    for module, name in ((pygame, "Surface"), (pygame.transform, "smoothscale"), (pygame.font, "Font")):
+        monkeypatch.setattr(module, name, _noting(made, name, getattr(module, name)))
+    glyphs, resident = len(renderer._letters._glyphs), _resident()
+    drive(10_000)
+    assert not made and len(renderer._letters._glyphs) == glyphs
+    assert _resident() - resident < 4  # [MiB]; one picture a time would be 10 GiB
+    Renderer((640, 400)).draw(scenes[0])
+    assert {"Surface", "smoothscale", "Font"} <= set(made)  # it would have been seen
 
 
 def _traced() -> int:
@@ -113,9 +119,14 @@ def _traced() -> int:
     return tracemalloc.get_traced_memory()[0]
 
 
-def _surfaces() -> int:
-    """Surfaces that are alive."""
-    return sum(type(thing) is pygame.Surface for thing in gc.get_objects())
+def _noting(made: list[str], name: str, make: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, but every call is noted."""
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        made.append(name)
+        return make(*arguments, **options)
+
+    return noted
 
 
 def _resident() -> float:
