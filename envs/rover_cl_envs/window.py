@@ -62,7 +62,7 @@ class Window:
     Args:
         size: width and height [px].
         caption: its title.
-        unseen: open it also where there is no screen, if SDL can: Gymnasium's checker opens every environment's.
+        unseen: open it also where there is no screen, if SDL can, as Gymnasium's checker wants it.
 
     Raises:
         RuntimeError: there is no display; the message says what to do.
