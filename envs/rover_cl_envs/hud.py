@@ -204,7 +204,7 @@ class _Board:
         for k, (name, angle) in enumerate((("pitch", pitch), ("roll", roll))):
             top = self.y + 16 + 28 * k
             self.letters.write(self.surface, name, (x + radius + 10, top - 6), size=16, colour=palette.FAINT)
-            text = f"{math.degrees(angle):+.0f}°"
+            text = f"{round(math.degrees(angle)):+d}°"
             self.letters.write(self.surface, text, (x + radius + 10, top + 6), size=20, colour=palette.INK)
 
     def command(self, drive: float, steer: float) -> None:
