@@ -10,9 +10,18 @@ from numpy.typing import NDArray
 from rover_cl.drivers import Driver, go_to_goal
 from rover_cl.evaluation import Policy, examination_env, rover_seed
 from rover_cl.memory_strip import Memory, memory_of
-from rover_cl_envs.conditions import Conditions
+from rover_cl_envs.conditions import RANGES, Conditions
 from rover_cl_envs.scene import Scene, between
 from rover_cl_envs.streams import Stream
+
+NEEDS = {
+    "bodies": ("devil_rate", "devil_speed", "martian", "martian_speed", "martian_sight"),
+    "power": (
+        *("season", "latitude", "time_of_sol", "dust_factor", "dust_fall", "cleaning"),
+        *("battery_health", "cold", "initial_charge", "clock_rate"),
+    ),
+}
+"""Conditions that have an effect only where a system is on."""
 
 
 class Drive:
@@ -35,10 +44,17 @@ class Drive:
         )
         self.begin(0, 0)
 
-    def begin(self, task: int, episode: int) -> None:
-        """Begin an episode: its number settles ground, start and targets for everybody."""
+    def begin(self, task: int, episode: int, conditions: Conditions | None = None) -> None:
+        """Begin an episode: its number settles ground, start and targets for everybody.
+
+        Args:
+            task: number of the task in the stream.
+            episode: any number from 0 on.
+            conditions: others than the task's own.
+        """
         self.task, self.episode = task, episode
-        self.conditions = self.stream.tasks[task].conditions
+        self.conditions = conditions or self.stream.tasks[task].conditions
+        self._told = told(self.stream, task)
         self._env.set_conditions(self.conditions)
         self._observations, _ = self._env.reset(seed=rover_seed(self.seed, episode))
         self._policy: Policy = self.driver.at_wheel(task, self._env)
@@ -95,13 +111,33 @@ class Drive:
 
     def _scene(self) -> Scene:
         title = f"{self.driver.name}: {self.stream.tasks[self.task].name}"
-        return self._env.scene(trail=self._trail, title=title, score=self.score)
+        scene = self._env.scene(trail=self._trail, title=title, score=self.score)
+        rows = {row[0]: row for row in scene.conditions}
+        return dataclasses.replace(scene, conditions=tuple(rows[name] for name in self._told))
 
 
-def score_to_beat(stream: Stream, seed: int, task: int, episode: int) -> float:
-    """What the autopilot scores in an episode."""
-    rival = Drive(Driver(name="autopilot", policy=lambda _: go_to_goal), stream, seed)
-    rival.begin(task, episode)
+def told(stream: Stream, task: int) -> list[str]:
+    """Sort the scalar conditions for a viewer of a stream's task.
+
+    First what is out of the ordinary in the task, then what is so elsewhere in the stream, then the others;
+    without those that have no effect in the stream's world.
+    """
+    ordinary, here = Conditions(), stream.tasks[task].conditions
+    worlds = [t.conditions for t in stream.tasks]
+    worlds += [end for segment in stream.segments for end in (segment.drift.start, segment.drift.end)]
+
+    def rank(name: str) -> int:
+        usual = getattr(ordinary, name)
+        return 0 if getattr(here, name) != usual else 2 - any(getattr(w, name) != usual for w in worlds)
+
+    idle = {name for system, names in NEEDS.items() if system not in stream.world.systems for name in names}
+    return sorted((name for name in RANGES if name not in idle), key=rank)
+
+
+def score_to_beat(drive: Drive) -> float:
+    """What the autopilot scores in the episode that a drive begins."""
+    rival = Drive(Driver(name="autopilot", policy=lambda _: go_to_goal), drive.stream, drive.seed)
+    rival.begin(drive.task, drive.episode, drive.conditions)
     while not rival.ended:
         rival.step()
     rival.close()

@@ -1,7 +1,7 @@
 """Who drives: a trained agent, a reference, or nobody until a key is pressed."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,8 @@ from rover_cl_envs.vector_env import MarsRoverVectorEnv
 
 REFERENCES = ("keyboard", "autopilot", "planner", "random")
 """Drivers that need no training."""
+ALIASES = {"heuristic": "autopilot"}
+"""Other names of theirs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +52,18 @@ def find_driver(who: str, segment: int | None = None) -> Driver:
     """Find the driver of a name, of a run folder, or of a checkpoint.
 
     Args:
-        who: one of `REFERENCES`, a run folder, or a folder below its `checkpoint`.
+        who: one of `REFERENCES` or `ALIASES`, a run folder, or a folder below its `checkpoint`.
         segment: of a run folder, the agent after that segment, counted from 1; None: the latest kept.
 
     Raises:
         ValueError: there is no such driver; the message is one line and says what there is.
     """
+    who = ALIASES.get(who, who)
     if who in REFERENCES:
+        if segment is not None:
+            raise ValueError(
+                f"--segment is {segment}, but {who} was not trained; leave it out, or give a run"
+            )
         policies: dict[str, Policy] = {"keyboard": stand_still, "autopilot": go_to_goal}
         if who == "random":
             generator = np.random.default_rng(0)
@@ -66,20 +73,37 @@ def find_driver(who: str, segment: int | None = None) -> Driver:
     if not path.is_dir():
         if "/" in who or path.exists():
             raise ValueError(f"{who} is no folder of a run, and none of {', '.join(REFERENCES)}")
-        raise unknown_name("driver", who, REFERENCES)
+        raise unknown_name("driver", who, (*REFERENCES, *ALIASES))
     numbered = re.fullmatch(r"segment-(\d+)", path.resolve().name)
     if numbered:
         return _trained(path.resolve().parent.parent, int(numbered[1]))
     kept = kept_segments(path)
     if not kept:
-        raise ValueError(
-            f"{path} has no checkpoints; give the folder of a run (.../seed-0) whose agents were kept, "
-            "or train one: rover-cl train"
-        )
+        below = next((found.parent for found in sorted(path.glob("*/*/seed-*/checkpoint"))), None)
+        such = f"such as {below}" if below else "whose agents were kept, or train one: rover-cl train"
+        raise ValueError(f"{path} has no checkpoints; give the folder of a run (.../seed-0) {such}")
     if segment is not None and segment - 1 not in kept:
         there = ", ".join(str(k + 1) for k in kept)
         raise ValueError(f"{path} has no checkpoint of segment {segment}; there is {there}")
     return _trained(path, kept[-1] if segment is None else segment - 1)
+
+
+def named(who: Sequence[str], runs: Sequence[str], policies: Sequence[str]) -> list[str]:
+    """Put together who was asked for in whatever way; the keyboard where nobody was.
+
+    Raises:
+        ValueError: a run that is no folder, an unknown policy, or more than two drivers.
+    """
+    for run in runs:
+        if not Path(run).is_dir():
+            raise ValueError(f"--run is {run}, expected the folder of a run or of one of its checkpoints")
+    for policy in policies:
+        if policy not in (*REFERENCES, *ALIASES):
+            raise unknown_name("policy", policy, (*REFERENCES, *ALIASES))
+    asked = [*who, *runs, *policies] or ["keyboard"]
+    if len(asked) > 2:
+        raise ValueError(f"drivers are {', '.join(asked)}, expected one, or two to be seen side by side")
+    return asked
 
 
 def kept_segments(path: Path) -> list[int]:

@@ -19,8 +19,8 @@ from rover_cl.experiment import run
 from rover_cl.memory_strip import memory_of
 from rover_cl.recording import film
 from rover_cl.records import run_path
+from rover_cl.stage import Stage
 from rover_cl.tiers import get_tier
-from rover_cl.viewer import Stage
 from rover_cl.watch import before_after
 from rover_cl_envs.streams import STREAMS, Stream, get_stream
 
@@ -31,8 +31,11 @@ EVERY = 3
 FRAMES_PER_SECOND = 8
 FRAMES = 84
 """Of a film of a stream's drift at most; its segments share them."""
+SEGMENTS = 20
+"""Segments of a stream that are shown at most, evenly spread."""
 LONGEST = 20
 """Frames of a segment at most."""
+REST = 4  # frames of an episode's end before it begins again
 SITES = 60  # episodes that are looked through for a site
 WIDEST = 15.0  # between a site's start and targets, at most [m]
 METHODS = ("finetune", "replay")
@@ -46,16 +49,18 @@ def film_drift(stream: Stream, path: Path, *, frames: int = FRAMES) -> None:
         path: of the film, .gif or .mp4.
         frames: at most about so many.
     """
-    each = max(2, min(LONGEST, frames // len(stream.segments)))
+    shown = np.unique(np.linspace(0, len(stream.segments) - 1, SEGMENTS).round().astype(int)).tolist()
+    each = max(2, min(LONGEST, frames // len(shown)))
     drive = Drive(find_driver("autopilot"), stream, 0)
     episode = small_site(drive)
     drive.begin(stream.segments[0].task, episode)
     stage = Stage([drive], (SIDE, SIDE))
-    stage.ring = False
+    stage.ring = stage.verdicts = False
     stage.centre = drive.moment().site
-    lived = 0
+    begins = np.cumsum([0, *(segment.steps for segment in stream.segments)]).tolist()
     with film(path, FRAMES_PER_SECOND) as made:
-        for segment in stream.segments:
+        for number in shown:
+            segment, lived, resting = stream.segments[number], begins[number], 0
             drive.begin(segment.task, episode)
             for frame in range(each):
                 place = lived + round(segment.steps * frame / each)
@@ -64,9 +69,11 @@ def film_drift(stream: Stream, path: Path, *, frames: int = FRAMES) -> None:
                 stage.remember(0, memory_of(stream, place))
                 stage.draw([drive], 1.0)
                 made.add(stage.pixels())
+                resting = resting + 1 if drive.ended else 0
+                if resting == REST:  # again, in the world as it is now
+                    drive.begin(segment.task, episode, drive.conditions)
                 for _ in range(EVERY):
                     drive.step()
-            lived += segment.steps
     drive.close()
 
 

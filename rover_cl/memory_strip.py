@@ -1,5 +1,6 @@
 """The strip below the picture: how the world drifts over a stream, and what is still remembered of it."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ COLOURS: tuple[Colour, ...] = (
     (190, 160, 240),
     (236, 220, 120),
 )
-SEGMENTS_HEIGHT, LANE_HEIGHT, BARS_HEIGHT = 32, 13, 70
+SEGMENTS_HEIGHT, LANE_HEIGHT, BARS_HEIGHT = 32, 15, 70
 """Of the segments, of each condition that drifts, and of the bars [px]."""
 LANES = 6
 """Drifting conditions that are shown at most: those that move over most of their range."""
@@ -64,9 +65,19 @@ class Memory:
         return min(int(np.searchsorted(ends, self.place, side="right")), len(self.steps) - 1)
 
     @property
+    def sample(self) -> int:
+        """Number of the first sample of a path that isn't before `place`, so that it lies in its segment."""
+        return min(math.ceil(self.place * (SAMPLES - 1) / max(sum(self.steps) - 1, 1)), SAMPLES - 1)
+
+    @property
     def height(self) -> int:
         """Of the strip [px]."""
-        return SEGMENTS_HEIGHT + LANE_HEIGHT * len(self.paths) + (0 if self.now is None else BARS_HEIGHT)
+        return self.full_height - (BARS_HEIGHT if self.now is None else 0)
+
+    @property
+    def full_height(self) -> int:
+        """Of the strip with its bars, which it gets with the first examination [px]."""
+        return SEGMENTS_HEIGHT + LANE_HEIGHT * len(self.paths) + BARS_HEIGHT
 
 
 def memory_of(
@@ -151,16 +162,15 @@ def _draw_segments(surface: pygame.Surface, memory: Memory, letters: Lettering, 
     for k, task in enumerate(memory.order):
         colour = COLOURS[task % len(COLOURS)]
         met = k <= memory.segment
-        box = pygame.Rect(
-            place.left + round(ends[k]), place.top, round(ends[k + 1] - ends[k]) - 2, place.height
-        )
+        left, right = place.left + round(ends[k]), place.left + round(ends[k + 1])
+        gap = 2 if right - left > 5 else 0
+        box = pygame.Rect(left, place.top, max(1, right - left - gap), place.height)
         pygame.draw.rect(surface, colour if met else palette.blend(palette.PANEL, colour, 0.3), box)
         if k == memory.segment:
             pygame.draw.rect(surface, palette.INK, box.inflate(4, 4), 2)
-        name = memory.tasks[task]
-        if letters.width(name, 16) < box.width - 6:
-            ink = palette.SHADE if met else palette.FAINT
-            letters.write(surface, name, (box.centerx, box.top + 3), size=16, colour=ink, align=0.5)
+        name = letters.fitted(memory.tasks[task], 16, box.width - 6)
+        ink = palette.SHADE if met else palette.FAINT
+        letters.write(surface, name, (box.centerx, box.top + 3), size=16, colour=ink, align=0.5)
 
 
 def _draw_path(
@@ -172,36 +182,57 @@ def _draw_path(
     bottom = lane.bottom - 3
     x = lane.left + np.arange(SAMPLES) * (lane.width - 2) / (SAMPLES - 1)
     y = bottom - shares * (lane.height - 5)
-    here = min(round(memory.place * (SAMPLES - 1) / max(sum(memory.steps) - 1, 1)), SAMPLES - 1)
+    here = memory.sample
     points = np.stack([x, y], axis=1).tolist()
     pygame.draw.line(surface, palette.GROOVE, (lane.left, bottom + 1), (lane.right, bottom + 1))
     pygame.draw.lines(surface, palette.FAINT, False, points, 1)
     if here:
         pygame.draw.lines(surface, palette.UNUSUAL, False, points[: here + 1], 2)
-    letters.write(surface, path.name, (lane.left - NAMES, lane.top), size=15, colour=palette.FAINT)
+    letters.write(surface, path.name, (lane.left - NAMES, lane.top), size=16, colour=palette.FAINT)
     text = f"{path.values[here]:.2f}".replace("-0.00", "0.00")
-    letters.write(surface, text, (lane.right + VALUES, lane.top), size=15, colour=palette.UNUSUAL, align=1)
+    letters.write(surface, text, (lane.right + VALUES, lane.top), size=16, colour=palette.UNUSUAL, align=1)
 
 
 def _draw_bars(surface: pygame.Surface, memory: Memory, letters: Lettering, place: pygame.Rect) -> None:
-    """A bar for each task: success now, and a mark where it was best before."""
+    """A bar for each task: success now, and a mark where it was best so far."""
     assert memory.now is not None and memory.best is not None
     wide = place.width // len(memory.tasks)
+    told = wide > letters.width("100 %", 18) + 10  # of a hundred tasks only the bars
     room = place.height - 16
     for task, name in enumerate(memory.tasks):
-        left = place.left + task * wide
+        now, best = float(memory.now[task]), float(memory.best[task])
+        groove = pygame.Rect(place.left + task * wide, place.top, wide - (6 if told else 2), room)
         colour = COLOURS[task % len(COLOURS)]
-        groove = pygame.Rect(left, place.top, wide - 6, room)
-        pygame.draw.rect(surface, palette.GROOVE, groove)
-        now = float(memory.now[task])
         bar = round(now * room)
-        pygame.draw.rect(surface, colour, (left, groove.bottom - bar, groove.width, bar))
-        mark = groove.bottom - round(float(memory.best[task]) * room)
-        pygame.draw.line(surface, palette.INK, (left, mark), (groove.right - 1, mark), 2)
-        text = f"{100 * now:.0f} %"
-        top = groove.bottom - (bar if bar < room - 18 else 0) - 16
-        ink = palette.SHADE if bar > room - 18 else palette.INK
-        letters.write(surface, text, (groove.centerx, top), size=18, colour=ink, align=0.5)
-        while letters.width(name, 15) > wide - 6:
-            name = name[:-1]
-        letters.write(surface, name, (left, groove.bottom + 3), size=15, colour=palette.FAINT)
+        pygame.draw.rect(surface, palette.GROOVE, groove)
+        pygame.draw.rect(surface, colour, (groove.left, groove.bottom - bar, groove.width, bar))
+        mark = groove.bottom - round(best * room)
+        pygame.draw.line(surface, palette.INK, (groove.left, mark), (groove.right - 1, mark), 2)
+        if told:
+            _tell_bar(surface, letters, groove, bar, name, colour, (now, best))
+    if not told:
+        now, best = float(memory.now.mean()), float(memory.best.mean())
+        text = f"success on {len(memory.tasks)} tasks: mean {100 * now:.0f} %, best {100 * best:.0f} %"
+        letters.write(surface, text, (place.left, place.bottom - 13), size=16, colour=palette.INK)
+
+
+def _tell_bar(
+    surface: pygame.Surface,
+    letters: Lettering,
+    groove: pygame.Rect,
+    bar: int,
+    name: str,
+    colour: Colour,
+    success: tuple[float, float],
+) -> None:
+    """In a bar its success now; below it the task and, where there is room, the best so far."""
+    now, best = (f"{100 * share:.0f} %" for share in success)
+    covered = bar > groove.height - 18
+    top = groove.bottom - (0 if covered else bar) - 16
+    ink = palette.SHADE if covered else palette.INK
+    letters.write(surface, now, (groove.centerx, top), size=18, colour=ink, align=0.5)
+    foot, best = groove.bottom + 3, f"best {best}"
+    if letters.width(name, 16) + letters.width(best, 16) + 8 <= groove.width:
+        letters.write(surface, best, (groove.right, foot), size=16, colour=palette.INK, align=1)
+    name = letters.fitted(name, 16, groove.width)
+    letters.write(surface, name, (groove.left, foot), size=16, colour=colour)

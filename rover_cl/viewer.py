@@ -1,157 +1,25 @@
-"""The viewer: one agent or two on the same ground, in a window with keys and sliders, or filmed to a file."""
+"""The viewer: one agent or two on the same ground, in a window with keys and sliders."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import Progress
 
 from rover_cl.drive import Drive, changed, score_to_beat
-from rover_cl.memory_strip import Memory, draw_memory
-from rover_cl.recording import film
+from rover_cl.keys import KeyStrip
+from rover_cl.stage import COLUMN, GAP, SIDE, Stage
 from rover_cl_envs import palette
-from rover_cl_envs.conditions import RANGES
+from rover_cl_envs.conditions import RANGES, Conditions
 from rover_cl_envs.drawing import pygame
-from rover_cl_envs.hud import PANEL_WIDTH, condition_at
 from rover_cl_envs.lettering import Lettering
-from rover_cl_envs.renderer import LAYERS, SIZE, Renderer
+from rover_cl_envs.renderer import SIZE
 from rover_cl_envs.vector_env import RENDER_FPS
-from rover_cl_envs.window import SMOOTH, Window, desktop_height
+from rover_cl_envs.window import SMOOTH, Window, desktop_room
 
-GAP = 4
-"""Between two pictures [px]."""
 SPEEDS = (1, 3, 6, 12, 24, 60)
 """Steps a second to choose from."""
-HELP = (
-    ("arrows", "drive"),
-    ("space", "pause"),
-    (".", "one step"),
-    ("+ -", "faster, slower"),
-    ("N", "next task"),
-    ("E", "next episode"),
-    ("R", "again"),
-    ("1-6", "break a wheel, mend it"),
-    ("mouse", "move a slider"),
-    ("S", "sensor ring"),
-    ("H", "this list"),
-    ("Q", "quit"),
-)
-
-
-class Stage:
-    """The whole picture: one drive with instruments, or two side by side.
-
-    Args:
-        drives: one, or two; strips of their memories are below their pictures.
-        size: of each picture [px]; None: with instruments for one, without for two.
-        room: height that the whole may take [px]; None: as much as it likes.
-    """
-
-    def __init__(
-        self, drives: Sequence[Drive], size: tuple[int, int] | None = None, room: int | None = None
-    ) -> None:
-        count, strip = len(drives), max(drive.memory.height for drive in drives)
-        one = size or (SIZE if count == 1 else (640, 640))
-        if room is not None and one[1] + strip > room:  # a small screen: less ground, all instruments
-            high = max(room - strip, 400)
-            one = (one[0] - one[1] + high, high)
-        self._renderers = [Renderer(one) for _ in range(count)]
-        self.size = (count * one[0] + (count - 1) * GAP, one[1] + strip)
-        self.one = one
-        self.surface = pygame.Surface(self.size, depth=32)
-        self.surface.fill(palette.SHADE)
-        self.ring = True
-        self.centre: tuple[float, float] | None = None
-        """the point in the middle [m]; None: the rover"""
-        self._letters = Lettering()
-        self._step = one[0] + GAP
-        for k, drive in enumerate(drives):
-            self.remember(k, drive.memory)
-
-    def remember(self, number: int, memory: Memory) -> None:
-        """Draw the strip of one of the drives anew."""
-        left, top = number * self._step, self.one[1]
-        place = pygame.Rect(left, top, self.one[0], self.size[1] - top)
-        draw_memory(self.surface, memory, self._letters, place)
-
-    def draw(self, drives: Sequence[Drive], share: float) -> pygame.Surface:
-        """Draw every drive, a share of the way through its last step."""
-        layers = [layer for layer in LAYERS if self.ring or layer != "ring"]
-        for k, (renderer, drive) in enumerate(zip(self._renderers, drives, strict=True)):
-            picture = renderer.draw(drive.moment(share), layers, self.centre)
-            self.surface.blit(picture, (k * self._step, 0))
-        return self.surface
-
-    def pixels(self) -> NDArray[np.uint8]:
-        """What was drawn, (height, width, 3)."""
-        data = np.frombuffer(pygame.image.tobytes(self.surface, "RGB"), dtype=np.uint8)
-        return data.reshape(self.size[1], self.size[0], 3)
-
-
-def record(
-    drives: Sequence[Drive],
-    path: Path,
-    *,
-    episodes: int = 1,
-    size: tuple[int, int] | None = None,
-    tell: Callable[[float], None] = lambda share: None,
-) -> list[float]:
-    """Film the drives' episodes on every task in turn, without a display.
-
-    Args:
-        drives: one, or two to be seen side by side.
-        path: ends in .mp4 (60 frames a second) or .gif (12).
-        episodes: how many.
-        size: of each picture [px].
-        tell: hears which share is done.
-
-    Returns:
-        Score of each episode of each drive, episode by episode.
-    """
-    stage = Stage(drives, size)
-    smooth = SMOOTH // RENDER_FPS if path.suffix == ".mp4" else 1
-    scores = []
-    with film(path, RENDER_FPS * smooth) as made:
-        for episode in range(episodes):
-            for drive in drives:
-                drive.begin((drive.task + (episode > 0)) % len(drive.stream.tasks), drive.episode)
-            for k, drive in enumerate(drives):
-                stage.remember(k, drive.memory)
-            step = 0
-            while not all(drive.ended for drive in drives):
-                for drive in drives:
-                    drive.step()
-                for k in range(1, smooth + 1):
-                    stage.draw(drives, k / smooth)
-                    made.add(stage.pixels())
-                step += 1
-                tell((episode + min(step / 200, 1)) / episodes)
-            for _ in range(RENDER_FPS * smooth if path.suffix == ".mp4" else 0):
-                made.add(stage.pixels())  # the end stays for a second
-            scores += [drive.score for drive in drives]
-    tell(1.0)
-    return scores
-
-
-def film_with_progress(drives: Sequence[Drive], path: Path, episodes: int) -> None:
-    """Film, with a bar on stderr, and say how each drive ended."""
-    with Progress(console=Console(stderr=True), transient=True) as display:
-        bar = display.add_task(path.name, total=1.0)
-        size = (360, 360) if path.suffix == ".gif" else None
-        scores = record(
-            drives,
-            path,
-            episodes=episodes,
-            size=size,
-            tell=lambda share: display.update(bar, completed=share),
-        )
-    names = [drive.driver.name for drive in drives] * episodes
-    told = "; ".join(f"{name} {score:+.2f}" for name, score in zip(names, scores, strict=True))
-    typer.echo(f"{path}: {told}")
+CHIP = 24  # height of a line in the upper left corner [px]
 
 
 class Viewer:
@@ -161,6 +29,8 @@ class Viewer:
         drives: one, or two to be seen side by side.
         attend: called before each picture, for what else goes on.
         rate: pictures a second.
+        bars: leave room for a bar for each task, though no drive has been examined yet.
+        caption: of the window; None: the drivers' names.
 
     Raises:
         RuntimeError: there is no display.
@@ -171,25 +41,39 @@ class Viewer:
         drives: Sequence[Drive],
         attend: "Callable[[Viewer], None]" = lambda viewer: None,
         rate: int = SMOOTH,
+        *,
+        bars: bool = False,
+        caption: str | None = None,
     ) -> None:
         self.drives = list(drives)
         self._attend, self._rate = attend, rate
-        self.stage = Stage(drives, room=desktop_height())
-        self.window = Window(self.stage.size, "rover_cl")
-        self.letters = Lettering()
-        self.speed, self.paused, self.help, self.single = SPEEDS.index(RENDER_FPS), False, True, False
+        room = desktop_room()
+        wide = SIZE[0] if len(drives) == 1 else 2 * (SIDE + GAP) + COLUMN
+        self._keys = KeyStrip(min(wide, room[0]) if room else wide, Lettering())
+        self.stage = Stage(drives, room=room, column=True, footer=self._keys.height, bars=bars)
+        caption = caption or " and ".join(drive.driver.name for drive in drives)
+        self.window = Window(self.stage.size, f"rover_cl: {caption}")
+        self.letters = self.stage.letters
+        self.speed, self.paused, self.single = SPEEDS.index(RENDER_FPS), False, False
         self.steering = False
         # The one that the arrow keys drive.
         self._mine = next((d for d in self.drives if d.driver.name == "keyboard"), self.drives[0])
-        self.best: dict[tuple[int, int], float] = {}
+        self.best: dict[tuple[int, int, Conditions], float] = {}
+        """the best score by the keys in an episode of a task, under the conditions it was begun with"""
+        self._held: str | None = None
+        self._help = True
+        self._keys.draw(self.stage.surface, self.stage.foot)
         self.begin(drives[0].task, drives[0].episode)
 
     def run(self) -> None:
         """Show and obey until the window is closed."""
         progress = 1.0
         while not self.window.closed:
-            for event in self.window.events():
-                self._obey(event)
+            events = self.window.events()
+            for k, event in enumerate(events):
+                # Of a slider that is dragged only the last place counts: each makes the ground anew.
+                if not all(map(_drags, events[k : k + 2])) or k == len(events) - 1:
+                    self._obey(event)
             if not self.window.closed:
                 self._attend(self)
             if self.window.closed:
@@ -199,7 +83,7 @@ class Viewer:
                 progress = 0.0
             if progress < 1:
                 progress = min(1.0, progress + SPEEDS[self.speed] / self._rate)
-            self.stage.draw(self.drives, progress)
+            self.stage.draw(self.drives, progress, [self._note(drive) for drive in self.drives])
             self._draw_words()
             self.window.show(self.stage.surface, self._rate)
         for drive in self.drives:
@@ -209,17 +93,19 @@ class Viewer:
         if self.single:
             self.single = False
             return True
-        waits = self.drives[0].driver.name == "keyboard" and self._command() is None and len(self.drives) == 1
-        return not (self.paused or waits or all(drive.ended for drive in self.drives))
+        return not (self.paused or self._waits() or all(drive.ended for drive in self.drives))
+
+    def _waits(self) -> bool:
+        """Whether a lone driver at the keyboard holds no key: the world waits then."""
+        return len(self.drives) == 1 and self._mine.driver.name == "keyboard" and self._command() is None
 
     def _step(self) -> None:
         command = self._command()
         self.steering |= command is not None
         for drive in self.drives:
             drive.step(command if drive is self._mine else None)
-        if self.steering and self._mine.ended:
-            place = (self._mine.task, self._mine.episode)
-            self.best[place] = max(self._mine.score, self.best.get(place, -np.inf))
+        if self.steering and self._mine.ended and self._mine.conditions == self._begun:
+            self.best[self._place] = max(self._mine.score, self.best.get(self._place, -np.inf))
 
     def _command(self) -> NDArray[np.float32] | None:
         """Drive and steer (2,) by the arrow keys; None where none is held."""
@@ -228,21 +114,37 @@ class Viewer:
         steer = float(held[pygame.K_LEFT]) - float(held[pygame.K_RIGHT])
         return np.array([drive, steer], dtype=np.float32) if drive or steer else None
 
-    def begin(self, task: int, episode: int) -> None:
-        """Begin an episode of a task, for everybody."""
+    @property
+    def _place(self) -> tuple[int, int, Conditions]:
+        return self._mine.task, self._mine.episode, self._begun
+
+    def begin(self, task: int, episode: int, conditions: Conditions | None = None) -> None:
+        """Begin an episode of a task, for everybody.
+
+        Args:
+            task: its number, beyond the last one the first again.
+            episode: any number from 0 on.
+            conditions: others than the task's own.
+        """
         for k, drive in enumerate(self.drives):
-            drive.begin(task % len(drive.stream.tasks), episode)
+            drive.begin(task % len(drive.stream.tasks), episode, conditions)
             self.stage.remember(k, drive.memory)
         self.steering = False
-        first = self.drives[0]
-        self.rival = score_to_beat(first.stream, first.seed, first.task, episode)
+        self._begun = self._mine.conditions
+        self.rival = score_to_beat(self._mine)
 
     def _obey(self, event: pygame.event.Event) -> None:
         if event.type == pygame.KEYDOWN:
             self._press(event.key, event.unicode)
-        drags = event.type == pygame.MOUSEMOTION and event.buttons[0]
-        if drags or (event.type == pygame.MOUSEBUTTONDOWN and event.button == 1):
+        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
+            self._held = self.stage.slider_at(self.drives[0].moment(), event.pos)
             self._slide(event.pos)
+        elif _drags(event):
+            self._slide(event.pos)
+        elif event.type == pygame.MOUSEBUTTONUP:
+            self._held = None
+        elif event.type == pygame.MOUSEWHEEL:
+            self.stage.turn_page(self.drives[0].moment(), -1 if event.y > 0 else 1)
 
     def _press(self, key: int, letter: str) -> None:
         first = self.drives[0]
@@ -250,8 +152,12 @@ class Viewer:
             pygame.K_q: self.window.close,
             pygame.K_ESCAPE: self.window.close,
             pygame.K_n: lambda: self.begin(first.task + 1, first.episode),
-            pygame.K_e: lambda: self.begin(first.task, first.episode + 1),
-            pygame.K_r: lambda: self.begin(first.task, first.episode),
+            # What the sliders changed stays until the next task, or until it is taken back.
+            pygame.K_e: lambda: self.begin(first.task, first.episode + 1, first.conditions),
+            pygame.K_r: lambda: self.begin(first.task, first.episode, first.conditions),
+            pygame.K_0: lambda: self._change(first.stream.tasks[first.task].conditions),
+            pygame.K_TAB: lambda: self.stage.turn_page(first.moment()),
+            pygame.K_h: self._toggle_help,
         }
         if key in actions:
             actions[key]()
@@ -263,50 +169,65 @@ class Viewer:
             self.speed = min(self.speed + 1, len(SPEEDS) - 1)
         elif letter == "-":
             self.speed = max(self.speed - 1, 0)
-        elif key == pygame.K_h:
-            self.help = not self.help
         elif key == pygame.K_s:
             self.stage.ring = not self.stage.ring
         elif letter and letter in "123456":
             self._toggle_wheel(int(letter) - 1)
 
+    def _toggle_help(self) -> None:
+        self._help = not self._help
+        self._keys.draw(self.stage.surface, self.stage.foot, hidden=not self._help)
+
     def _toggle_wheel(self, wheel: int) -> None:
-        for drive in self.drives:
-            health = list(drive.conditions.wheel_health)
-            health[wheel] = 0.0 if health[wheel] > 0 else 1.0
-            drive.change(changed(drive.conditions, "wheel_health", tuple(health)))
+        health = list(self.drives[0].conditions.wheel_health)
+        health[wheel] = 0.0 if health[wheel] > 0 else 1.0
+        self._change(changed(self.drives[0].conditions, "wheel_health", tuple(health)))
 
     def _slide(self, place: tuple[int, int]) -> None:
-        if len(self.drives) > 1:
-            return
-        found = condition_at(
-            self.drives[0].moment(), place, self.stage.one[0] - PANEL_WIDTH, self.stage.one[1]
-        )
-        if found is not None:
-            name, share = found
-            low, high = RANGES[name]
-            self.drives[0].change(changed(self.drives[0].conditions, name, low + share * (high - low)))
+        """Move the slider that the mouse holds, wherever it has strayed to."""
+        if self._held is not None:
+            low, high = RANGES[self._held]
+            share = self.stage.sliders(self.drives[0].moment()).share(place[0])
+            value = min(max(low + share * (high - low), low), high)
+            self._change(changed(self.drives[0].conditions, self._held, value))
+
+    def _change(self, conditions: Conditions) -> None:
+        """Change everybody's world."""
+        for drive in self.drives:
+            drive.change(conditions)
+
+    def _note(self, drive: Drive) -> str:
+        """What stands under the verdict on a drive."""
+        score = f"score {drive.score:+.2f}"
+        if not (self.steering and drive is self._mine):
+            return score
+        ahead = drive.score - self.rival
+        if ahead > 0:
+            return f"{score}: {ahead:.2f} more than the autopilot"
+        return f"{score}, the autopilot has {self.rival:+.2f}"
 
     def _draw_words(self) -> None:
-        """Speed, score to beat, and the keys."""
-        first = self.drives[0]
-        top = 34 if len(self.drives) > 1 else 10
+        """Speed, score to beat, and what can be done next."""
+        mine = self._mine
         words = [f"{SPEEDS[self.speed]} steps/s" + ("  paused" if self.paused else "")]
-        words.append(f"to beat: {self.rival:+.2f} (autopilot)")
-        if (first.task, first.episode) in self.best:
-            words.append(f"your best: {self.best[first.task, first.episode]:+.2f}")
-        if first.ended:
+        if self.steering or mine.driver.name == "keyboard":
+            words.append(f"to beat: {self.rival:+.2f} (autopilot)")
+        if self._place in self.best:
+            words.append(f"your best: {self.best[self._place]:+.2f}")
+        if all(drive.ended for drive in self.drives):
             words.append("R again   E next episode   N next task")
-        elif first.driver.name == "keyboard" and not first.moment().step:
-            words.append("drive with the arrow keys")
+        elif self._waits():
+            words.append("it waits for the arrow keys")
+        top = 10 if len(self.drives) == 1 else 34
         for k, text in enumerate(words):
-            self._say(text, 10, top + 24 * k)
-        if self.help:
-            for k, (key, meaning) in enumerate(HELP):
-                y = self.stage.one[1] - 34 - 20 * (len(HELP) - k)
-                self._say(f"{key}  {meaning}", 10, y)
+            self._say(text, 10, top + CHIP * k)
 
     def _say(self, text: str, x: int, y: int) -> None:
         width = self.letters.width(text, 18)
         pygame.draw.rect(self.stage.surface, palette.PANEL, (x - 4, y - 3, width + 8, 19), border_radius=4)
         self.letters.write(self.stage.surface, text, (x, y), size=18, colour=palette.INK)
+
+
+def _drags(event: pygame.event.Event) -> bool:
+    """Whether the mouse is moved with its left button down."""
+    return event.type == pygame.MOUSEMOTION and bool(event.buttons[0])

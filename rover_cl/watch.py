@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from rover_cl import recording
 from rover_cl.catalogue import parse_algorithm, parse_method
@@ -22,8 +20,6 @@ from rover_cl_envs.streams import Task
 from rover_cl_envs.vector_env import MarsRoverVectorEnv
 
 Frame = NDArray[np.uint8]
-CAPTION = 26
-"""Height of the line above each picture [px]."""
 FRAMES_PER_SECOND = 9
 
 
@@ -76,7 +72,7 @@ def before_after(
     matrix = segment_matrix(finished.scores)
     sides = []
     for segment in (0, last):
-        title = f"{config.method} after segment {segment + 1} (success {matrix[segment, task]:.2f})"
+        title = f"{config.method} after segment {segment + 1}: {100 * matrix[segment, task]:.0f} %"
         checkpoint = folder.checkpoint(segment)
         sides.append(_drive(config, checkpoint, stream.tasks[task], rover, title, size=size, every=every))
     _write_gif(_side_by_side(sides[0], sides[1]), gif)
@@ -136,29 +132,15 @@ def film(
     step = 0
     while True:
         trail.append(env.trail_point())
-        scene = env.scene(0, trail=trail)
+        scene = env.scene(0, trail=trail, title=title)
         if step % every == 0:
-            frames.append(_captioned(draw(scene, size=(size, size), centre=site), title))
-        observations, _, terminated, truncated, infos = env.step(policy(observations, np.array([step == 0])))
+            frames.append(draw(scene, size=(size, size), centre=site))
+        observations, _, terminated, truncated, _ = env.step(policy(observations, np.array([step == 0])))
         step += 1
         if terminated[0] or truncated[0]:
-            ending = "arrived" if infos["success"][0] else f"failed: {outcome_name(infos['outcome'][0])}"
-            last = env.scene(0, trail=[*trail, env.trail_point()])
-            frames.append(_captioned(draw(last, size=(size, size), centre=site), f"{title}: {ending}"))
+            last = env.scene(0, trail=[*trail, env.trail_point()], title=title)
+            frames.append(draw(last, size=(size, size), centre=site))
             return frames
-
-
-def outcome_name(code: Any) -> str:
-    """Word for an outcome code of the environment's infos."""
-    from rover_cl_envs.mission import OUTCOMES
-
-    return OUTCOMES[int(code)].replace("_", " ")
-
-
-def _captioned(picture: Frame, text: str) -> Frame:
-    line = Image.new("RGB", (picture.shape[1], CAPTION), (24, 18, 16))
-    ImageDraw.Draw(line).text((6, 5), text, fill=(240, 230, 220), font=ImageFont.load_default(13))
-    return np.concatenate([np.asarray(line, dtype=np.uint8), picture])
 
 
 def _side_by_side(left: list[Frame], right: list[Frame]) -> list[Frame]:

@@ -225,7 +225,7 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         from rover_cl_envs.window import SMOOTH, Window
 
         if self._window is None:
-            self._window = Window(self._render_size, "rover_cl")
+            self._window = Window(self._render_size, "rover_cl", unseen=True)
         before, self._shown = self._shown, self.scene()
         frames = SMOOTH // RENDER_FPS if before is not None and self._shown.step else 1
         for k in range(1, frames + 1):

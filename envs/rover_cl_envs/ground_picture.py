@@ -41,10 +41,7 @@ class GroundPicture:
 
     def draw(self, surface: pygame.Surface, ground: Ground, view: View, sun: Sun = MAP_SUN) -> None:
         """Cover a surface with the ground in view."""
-        if ground is not self._ground or sun != self._sun:
-            self._ground, self._sun, self._light = ground, sun, light_of(ground, sun)
-            self._spare += self._tiles.values()
-            self._tiles.clear()
+        self._turn_to(ground, sun)
         side = round(self._scale * ground.period / TILES)
         # Pixels east and south of the map's north-west corner, of the picture's north-west corner.
         left = round(view.centre[0] * self._scale - view.width / 2)
@@ -53,6 +50,19 @@ class GroundPicture:
             for column in range(left // side, (left + view.width - 1) // side + 1):
                 tile = self._tile(ground, column % TILES, (TILES - 1 - row) % TILES, side)
                 surface.blit(tile, (column * side - left, row * side - top))
+
+    def interval(self, ground: Ground) -> float:
+        """Height between two of its contour lines [m]."""
+        if ground is not self._ground:
+            self._turn_to(ground, self._sun)
+        return self._light.interval
+
+    def _turn_to(self, ground: Ground, sun: Sun) -> None:
+        """Forget the tiles of another map, or of another sun."""
+        if ground is not self._ground or sun != self._sun:
+            self._ground, self._sun, self._light = ground, sun, light_of(ground, sun)
+            self._spare += self._tiles.values()
+            self._tiles.clear()
 
     def _tile(self, ground: Ground, column: int, row: int, side: int) -> pygame.Surface:
         if (column, row) not in self._tiles:

@@ -114,8 +114,9 @@ def _shade(
 ) -> Floats:
     """Brightness of the ground in the sun, about 1 where it is level."""
     fine = textures(side)
-    slope_x = (east + np.float32(ground.slope[0])) * np.float32(light.exaggeration)
-    slope_y = (north + np.float32(ground.slope[1])) * np.float32(light.exaggeration)
+    # The mean grade as it is: exaggerated it would leave whole slopes in the dark, or bleached.
+    slope_x = east * np.float32(light.exaggeration) + np.float32(ground.slope[0])
+    slope_y = north * np.float32(light.exaggeration) + np.float32(ground.slope[1])
     soft = np.clip(sand * 1.6 - 0.25, 0, 1) * np.float32(RIPPLE_SLOPE)
     slope_x += soft * fine.ripple_east
     slope_y += soft * fine.ripple_north
@@ -151,7 +152,7 @@ def _line_contours(
     steep = np.hypot(east, north) / np.float32(light.interval * scale) + np.float32(1e-6)  # levels per pixel
     away = np.abs(level - nearest) / steep
     bold = nearest % 5 == 0
-    strength = np.clip(np.where(bold, 1.3, 0.9) - away, 0, 1) * np.where(bold, 0.42, 0.28)
+    strength = np.clip(np.where(bold, 1.6, 1.1) - away, 0, 1) * np.where(bold, 0.55, 0.40)
     # Where the ground is all but level a line would spread over a plain.
     strength *= np.clip(steep / 2e-3, 0, 1)
     picture *= (1 - strength.astype(np.float32))[:, :, None]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 from rover_cl_envs import palette
+from rover_cl_envs.conditions import WHEELS
 from rover_cl_envs.drawing import pygame
 from rover_cl_envs.lettering import Lettering
 from rover_cl_envs.palette import Colour
 from rover_cl_envs.scene import Scene
+from rover_cl_envs.sliders import ROW, Sliders
 
 PANEL_WIDTH = 240
 """[px]"""
@@ -17,7 +19,6 @@ LINE = 24
 MARGIN = 14
 CONDITIONS_TOP = 380
 """Where the sliders of the conditions begin, below all five terms of the reward [px]."""
-CONDITION_HEIGHT = 22
 BATTERY_HEIGHT = 22
 LOW = 0.2  # charge below which the battery is shown in red
 DEEPEST = 0.10  # sinkage at a full bar [m]
@@ -36,12 +37,15 @@ def draw_lines(surface: pygame.Surface, scene: Scene, letters: Lettering) -> Non
     text, colour = verdict(scene)
     surface.fill(palette.PANEL, (0, 0, width, LINE))
     surface.fill(palette.PANEL, (0, height - LINE, width, LINE))
-    letters.write(surface, scene.title, (8, 6), size=19, colour=palette.INK)
     letters.write(surface, text, (width - 8, 6), size=19, colour=colour, align=1)
+    title = letters.fitted(scene.title, 19, width - 24 - letters.width(text, 19))
+    letters.write(surface, title, (8, 6), size=19, colour=palette.INK)
     battery = () if scene.charge is None else (f"battery {100 * scene.charge:.0f} %",)
+    score = () if scene.score is None else (f"score {scene.score:+.2f}",)
     told = (
         f"step {scene.step:3d}",
-        f"slip {scene.slip[0]:.2f} | {scene.slip[1]:.2f}",
+        *score,
+        f"slip {round(100 * scene.slip[0])} | {round(100 * scene.slip[1])} %",
         *battery,
         f"pitch {round(math.degrees(scene.pitch)):+d}°  roll {round(math.degrees(scene.roll)):+d}°",
         f"sinkage {100 * scene.sinkage[0]:.1f} | {100 * scene.sinkage[1]:.1f} cm",
@@ -53,34 +57,19 @@ def draw_lines(surface: pygame.Surface, scene: Scene, letters: Lettering) -> Non
         x += 16 + letters.write(surface, part, (x, height - LINE + 6), size=19, colour=palette.INK)
 
 
-def _rows(scene: Scene, height: int) -> int:
-    """How many conditions there is room for."""
-    room = (height - _conditions_top(scene) - 20) // CONDITION_HEIGHT
-    return max(0, min(room, len(scene.conditions)))
-
-
-def _conditions_top(scene: Scene) -> int:
-    top = CONDITIONS_TOP if scene.reward else CONDITIONS_TOP - 105
-    return top if scene.charge is None else top + BATTERY_HEIGHT
-
-
-def condition_at(scene: Scene, place: tuple[int, int], left: int, height: int) -> tuple[str, float] | None:
-    """Which condition's slider lies at a point of the picture, and which share of its range, 0 to 1.
+def sliders_of(scene: Scene, left: int, height: int) -> Sliders:
+    """Where the panel has the sliders of the conditions.
 
     Args:
-        scene: the one that was drawn.
-        place: x, y [px].
+        scene: the one that is drawn.
         left: where the panel begins [px].
         height: of the picture [px].
-
-    Returns:
-        Name and share; None where there is no slider.
     """
-    row = (place[1] - _conditions_top(scene)) // CONDITION_HEIGHT
-    if place[0] < left or not 0 <= row < _rows(scene, height):
-        return None
-    share = (place[0] - left - MARGIN) / (PANEL_WIDTH - 2 * MARGIN)
-    return scene.conditions[row][0], min(max(share, 0.0), 1.0)
+    top = CONDITIONS_TOP if scene.reward else CONDITIONS_TOP - 105
+    if scene.charge is not None:
+        top += BATTERY_HEIGHT
+    rows = max(0, (height - top - 20) // ROW)
+    return Sliders(left=left + MARGIN, top=top, width=PANEL_WIDTH - 2 * MARGIN, rows=rows)
 
 
 def draw_panel(surface: pygame.Surface, scene: Scene, letters: Lettering, left: int) -> None:
@@ -107,11 +96,11 @@ def draw_panel(surface: pygame.Surface, scene: Scene, letters: Lettering, left: 
         board.heading("reward of this step", f"{total:+.3f}")
         for name, value in scene.reward:
             board.signed(name, value)
-    if scene.conditions:
-        board.y = _conditions_top(scene) - 23
+    sliders = sliders_of(scene, left, surface.get_height())
+    if scene.conditions and sliders.rows:
+        board.y = sliders.top - 23
         board.heading("conditions", "")
-        for name, value, share, unusual in scene.conditions[: _rows(scene, surface.get_height())]:
-            board.condition(name, value, share, unusual)
+        sliders.draw(surface, letters, scene.conditions)
     board.wheels(scene, surface.get_height())
 
 
@@ -140,8 +129,7 @@ class _Board:
         self, text: str, *, right: str = "", size: int, colour: Colour = palette.INK, height: int
     ) -> None:
         """A line of text, and perhaps a number at its right end."""
-        while text and self.letters.width(text, size) > self.width:
-            text = text[:-1]
+        text = self.letters.fitted(text, size, self.width)
         self.letters.write(self.surface, text, (self.left, self.y), size=size, colour=colour)
         if right:
             end = (self.left + self.width, self.y)
@@ -158,7 +146,7 @@ class _Board:
     def wheel_side(self, slip: float, sinkage: float) -> None:
         """Two bars: how much a side slips, and how deep it sits."""
         wide = (self.width - 16) // 2
-        self._bar(self.left, wide, min(abs(slip), 1), palette.of_slip(slip), f"{100 * slip:.0f} %")
+        self._bar(self.left, wide, min(abs(slip), 1), palette.of_slip(slip), f"{round(100 * slip)} %")
         depth = min(sinkage / DEEPEST, 1)
         deep = palette.blend(palette.FAINT, palette.FAILED, depth)
         self._bar(self.left + wide + 16, wide, depth, deep, f"{100 * sinkage:.1f} cm")
@@ -198,17 +186,6 @@ class _Board:
         self.letters.write(self.surface, f"{value:+.2f}", end, size=17, colour=palette.INK, align=1)
         self.y += 16
 
-    def condition(self, name: str, value: float, share: float, unusual: bool) -> None:
-        """A condition's name and value over its slider."""
-        shown = f"{value:.2f}".replace("-0.00", "0.00")
-        colour = palette.UNUSUAL if unusual else palette.FAINT
-        self.line(name.replace("_", " "), right=shown, size=17, colour=colour, height=14)
-        pygame.draw.rect(self.surface, palette.GROOVE, (self.left, self.y, self.width, 3))
-        pygame.draw.rect(self.surface, colour, (self.left, self.y, round(share * self.width), 3))
-        knob = (self.left + round(share * self.width), self.y + 1)
-        pygame.draw.circle(self.surface, colour, knob, 4)
-        self.y += CONDITION_HEIGHT - 14
-
     def attitude(self, pitch: float, roll: float) -> None:
         """A horizon that tilts with the roll and sinks with the pitch, and both in degrees."""
         radius = 34
@@ -226,8 +203,8 @@ class _Board:
         pygame.draw.line(self.surface, palette.INK, (x + 5, y), (x + 14, y), 3)
         for k, (name, angle) in enumerate((("pitch", pitch), ("roll", roll))):
             top = self.y + 16 + 28 * k
-            self.letters.write(self.surface, name, (x + radius + 10, top - 6), size=15, colour=palette.FAINT)
-            text = f"{math.degrees(angle):+.0f}°"
+            self.letters.write(self.surface, name, (x + radius + 10, top - 6), size=16, colour=palette.FAINT)
+            text = f"{round(math.degrees(angle)):+d}°"
             self.letters.write(self.surface, text, (x + radius + 10, top + 6), size=20, colour=palette.INK)
 
     def command(self, drive: float, steer: float) -> None:
@@ -246,9 +223,12 @@ class _Board:
 
     def wheels(self, scene: Scene, bottom: int) -> None:
         """A line on wheels that are not well, at the bottom."""
-        ill = [k for k, health in enumerate(scene.wheel_health) if health < 1]
-        if ill:
-            names = ("LF", "LM", "LR", "RF", "RM", "RR")
-            text = "  ".join(f"{names[k]} {100 * scene.wheel_health[k]:.0f} %" for k in ill)
-            place = (self.left, bottom - 18)
-            self.letters.write(self.surface, f"wheels: {text}", place, size=17, colour=palette.FAILED)
+        ill = [(k, health) for k, health in enumerate(scene.wheel_health) if health < 1]
+        if not ill:
+            return
+        told = [(WHEELS[k], "dead" if not health else f"{100 * health:.0f} %") for k, health in ill]
+        text = ", ".join(f"{name} {state}" for name, state in told)
+        if self.letters.width(text, 17) > self.width:  # initials
+            text = "  ".join(f"{''.join(w[0] for w in name.split()).upper()} {state}" for name, state in told)
+        self.y = bottom - 18
+        self.line(text, size=17, colour=palette.FAILED, height=18)

@@ -1,4 +1,4 @@
-"""Text from a cache of glyphs, so that numbers which change all the time allocate nothing."""
+"""Text from a cache of glyphs, so that numbers which change all the time allocate nothing; and round dots."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ class Lettering:
         pygame.font.init()
         self._fonts: dict[int, pygame.font.Font] = {}
         self._glyphs: dict[tuple[str, int, Colour], pygame.Surface] = {}
+        self._discs: dict[tuple[int, Colour, int, Colour], pygame.Surface] = {}
 
     def write(
         self,
@@ -48,6 +49,38 @@ class Lettering:
     def width(self, text: str, size: int) -> float:
         """Width of a line [px]."""
         return sum(self._glyph(letter, size, (255, 255, 255)).get_width() for letter in text)
+
+    def fitted(self, text: str, size: int, width: float) -> str:
+        """A line, cut short to a width [px]; nothing where less than three letters would be left."""
+        if self.width(text, size) <= width:
+            return text
+        while text and self.width(text + "..", size) > width:
+            text = text[:-1]
+        return text.rstrip("- ") + ".." if len(text) > 2 else ""
+
+    def disc(
+        self, radius: int, colour: Colour, rim: int = 0, rim_colour: Colour = (0, 0, 0)
+    ) -> pygame.Surface:
+        """A round dot with smooth edges, 2 * radius pixels wide and high, its rim inside."""
+        key = (radius, colour, rim, rim_colour)
+        if key not in self._discs:
+            large = pygame.Surface((8 * radius, 8 * radius), pygame.SRCALPHA)
+            middle = (4 * radius, 4 * radius)
+            large.fill((*(rim_colour if rim else colour), 0))  # what smoothing mixes in at the edge
+            pygame.draw.circle(large, rim_colour if rim else colour, middle, 4 * radius)
+            pygame.draw.circle(large, colour, middle, 4 * (radius - rim))
+            self._discs[key] = pygame.transform.smoothscale(large, (2 * radius, 2 * radius))
+        return self._discs[key]
+
+    def circle(self, radius: int, width: int, colour: Colour) -> pygame.Surface:
+        """A ring with smooth edges, 2 * radius pixels wide and high, on nothing."""
+        key = (radius, colour, -width, colour)
+        if key not in self._discs:
+            large = pygame.Surface((8 * radius, 8 * radius), pygame.SRCALPHA)
+            large.fill((*colour, 0))
+            pygame.draw.circle(large, colour, (4 * radius, 4 * radius), 4 * radius, 4 * width)
+            self._discs[key] = pygame.transform.smoothscale(large, (2 * radius, 2 * radius))
+        return self._discs[key]
 
     def _glyph(self, letter: str, size: int, colour: Colour) -> pygame.Surface:
         key = (letter, size, colour)

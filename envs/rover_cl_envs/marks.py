@@ -14,9 +14,12 @@ from rover_cl_envs.palette import Colour
 from rover_cl_envs.scene import Scene
 from rover_cl_envs.view import Points, View
 
-WHEEL_WIDTH = 0.16  # of a rut [m]
+RUT_WIDTH = 0.19  # a little more than a wheel's, so that the colour of its slip tells from afar [m]
 LONGEST_STEP = 2.0  # a longer one is no drive: the way has left the map on one side [m]
+EDGE = 34  # between an arrowhead and the nearest edge of the picture [px]
 MARGIN = 30  # a target nearer to the edge of the picture is pointed at [px]
+SHADES = 15  # of grey between black and white
+LEGEND, STRIPES = 100, 20  # width of the colours of slip [px], and how many are shown
 TALL = 0.15  # [m] above the rover: drawn as in the way
 
 
@@ -29,7 +32,7 @@ def draw_trail(surface: pygame.Surface, scene: Scene, view: View) -> None:
     aside = np.stack([-np.sin(yaw), np.cos(yaw)], axis=1) * np.abs(scene.wheels[:, 1]).max()
     jump = (np.abs(np.diff(way, axis=0)) > LONGEST_STEP).any(axis=1)
     ruts = [view.pixels(way + aside), view.pixels(way - aside)]
-    wide = max(2, round(WHEEL_WIDTH * view.scale))
+    wide = max(3, round(RUT_WIDTH * view.scale))
     for rut in ruts:
         seen = ~jump & _in_view(rut, view)
         for k in np.flatnonzero(seen).tolist():
@@ -38,7 +41,7 @@ def draw_trail(surface: pygame.Surface, scene: Scene, view: View) -> None:
         seen = ~jump & _in_view(rut, view)
         for k in np.flatnonzero(seen).tolist():
             colour = palette.of_slip(float(scene.trail[k + 1, 3 + side]))
-            pygame.draw.line(surface, colour, rut[k].tolist(), rut[k + 1].tolist(), max(1, wide // 2))
+            pygame.draw.line(surface, colour, rut[k].tolist(), rut[k + 1].tolist(), max(1, wide - 2))
 
 
 def _in_view(points: Points, view: View) -> NDArray[np.bool_]:
@@ -47,22 +50,23 @@ def _in_view(points: Points, view: View) -> NDArray[np.bool_]:
     return np.asarray(((points[:-1] > -20) & (points[:-1] < edge + 20)).all(axis=1))
 
 
-def draw_ring(surface: pygame.Surface, scene: Scene, view: View) -> None:
-    """A dot wherever the rover senses the ground: as bright as what it sees, rimmed where it stands high."""
+def draw_ring(surface: pygame.Surface, scene: Scene, view: View, letters: Lettering) -> None:
+    """A dot wherever the rover senses the ground: as bright as what it sees, orange where it stands high."""
     if not len(scene.ring):
         return
     x, y, yaw = scene.pose
     cos, sin = math.cos(yaw), math.sin(yaw)
     turn = np.array([[cos, sin], [-sin, cos]])
     offsets = view.offset(np.array([[x, y]])) + scene.ring[:, :2] @ turn
-    radius = max(2, round(0.09 * view.scale))
-    for place, (height, albedo) in zip(
+    radius = max(3, round(0.14 * view.scale))
+    for (i, j), (height, albedo) in zip(
         view.pixels(offsets).tolist(), scene.ring[:, 2:].tolist(), strict=True
     ):
-        rim = palette.HAZARD if height > TALL else palette.SHADE
-        bright = round(255 * min(max(0.5 + 0.5 * albedo, 0.0), 1.0))
-        pygame.draw.circle(surface, rim, place, radius + (2 if height > TALL else 1))
-        pygame.draw.circle(surface, (bright, bright, bright), place, radius)
+        high = height > TALL
+        grey = round(SHADES * min(max(0.5 + 0.5 * albedo, 0.0), 1.0)) * 255 // SHADES
+        rim = palette.HAZARD if high else palette.NEWS
+        dot = letters.disc(radius, (grey, grey, grey), 2 if high else 1, rim)
+        surface.blit(dot, (round(i) - radius, round(j) - radius))
 
 
 def draw_targets(surface: pygame.Surface, scene: Scene, view: View, letters: Lettering) -> None:
@@ -74,9 +78,10 @@ def draw_targets(surface: pygame.Surface, scene: Scene, view: View, letters: Let
         x, y = view.pixels(offsets[k][None])[0].tolist()
         if MARGIN <= x <= view.width - MARGIN and MARGIN <= y <= view.height - MARGIN:
             ring = max(6, round(scene.reach * view.scale))
-            bold = 3 if k == scene.rewarded else 2
-            pygame.draw.circle(surface, palette.SHADE, (x + 1, y + 1), ring, bold)
-            pygame.draw.circle(surface, colour, (x, y), ring, bold)
+            bold = 4 if k == scene.rewarded else 2
+            for shift, ink in ((1, palette.SHADE), (0, colour)):
+                corner = (round(x) - ring + shift, round(y) - ring + shift)
+                surface.blit(letters.circle(ring, bold, ink), corner)
             _flag(surface, letters, (x, y), "AB"[k], colour)
         else:
             _pointer(surface, letters, view, offsets[k], scene, "AB"[k], colour)
@@ -103,13 +108,12 @@ def _pointer(
     letter: str,
     colour: Colour,
 ) -> None:
-    """An arrowhead near the edge, towards a target that lies outside the picture."""
+    """An arrowhead towards a target outside the picture, on an ellipse that leaves its corners to others."""
     distance = float(np.hypot(*offset))
     ahead = np.array([offset[0], -offset[1]]) / max(distance, 1e-9)
     aside = np.array([-ahead[1], ahead[0]])
     middle = np.array([view.width, view.height]) / 2
-    room = np.maximum(middle - (16, 34), 8)
-    tip = middle + ahead * (room / np.maximum(np.abs(ahead), 1e-9)).min()
+    tip = middle + ahead / np.hypot(*(ahead / np.maximum(middle - EDGE, 8)))
     corners = [tip, tip - 20 * ahead + 9 * aside, tip - 20 * ahead - 9 * aside]
     pygame.draw.polygon(surface, colour, [c.tolist() for c in corners])
     pygame.draw.polygon(surface, palette.SHADE, [c.tolist() for c in corners], 1)
@@ -128,8 +132,30 @@ def draw_scale(surface: pygame.Surface, view: View, letters: Lettering, bottom: 
     x, y = view.width - 14, bottom
     for shift, colour in ((1, palette.SHADE), (0, palette.INK)):
         pygame.draw.line(surface, colour, (x - bar + shift, y + shift), (x + shift, y + shift), 3)
-    letters.write(surface, "2 m", (x - bar / 2, y - 16), size=18, colour=palette.INK, align=0.5)
+    _label(surface, letters, "2 m", x - bar / 2, y - 18)
     north = [(x - 6, y - 26), (x, y - 44), (x + 6, y - 26), (x, y - 31)]
     pygame.draw.polygon(surface, palette.INK, north)
     pygame.draw.polygon(surface, palette.SHADE, north, 1)
-    letters.write(surface, "N", (x, y - 58), size=18, colour=palette.INK, align=0.5)
+    _label(surface, letters, "N", x, y - 60)
+
+
+def draw_legend(
+    surface: pygame.Surface, view: View, letters: Lettering, bottom: float, interval: float
+) -> None:
+    """Left of the scale: the colours of slip, and the height between two contour lines [m]."""
+    right = view.width - 14 - 2.0 * view.scale - 26
+    left = right - LEGEND
+    surface.fill(palette.SHADE, (left - 1, bottom - 2, LEGEND + 2, 7))
+    for k in range(STRIPES):
+        stripe = (left + k * LEGEND // STRIPES, bottom - 1, LEGEND // STRIPES, 5)
+        surface.fill(palette.of_slip(k / (STRIPES - 1)), stripe)
+    _label(surface, letters, "slip 0 to 100 %", left + LEGEND / 2, bottom - 18)
+    pygame.draw.line(surface, palette.SHADE, (left - 116, bottom + 1), (left - 26, bottom + 1), 2)
+    unit = f"{100 * interval:.0f} cm" if interval < 1 else f"{interval:.0f} m"
+    _label(surface, letters, f"contours {unit}", left - 71, bottom - 18)
+
+
+def _label(surface: pygame.Surface, letters: Lettering, text: str, x: float, y: float) -> None:
+    """A line of text around x, with a shadow that lifts it from bright ground."""
+    letters.write(surface, text, (x + 1, y + 1), size=18, colour=palette.SHADE, align=0.5)
+    letters.write(surface, text, (x, y), size=18, colour=palette.INK, align=0.5)

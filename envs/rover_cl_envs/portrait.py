@@ -158,11 +158,11 @@ def _haze(depth: float) -> float:
 
 
 def _told(c: NDArray[np.float32]) -> tuple[tuple[str, float, float, bool], ...]:
-    """The scalar conditions of a row as a scene has them."""
+    """The scalar conditions of a row as a scene has them, those out of the ordinary first."""
     rows = []
     for value, (name, (low, high)) in zip(c.tolist(), RANGES.items(), strict=False):
         rows.append((name, value, (value - low) / (high - low), abs(value - _ORDINARY[name]) > 1e-6))
-    return tuple(rows)
+    return tuple(sorted(rows, key=lambda row: not row[3]))
 
 
 def ground_of(batch: Batch, m: int, c: NDArray[np.float32], climbed: float) -> Ground:

@@ -21,7 +21,7 @@ from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.ground_picture import GroundPicture, snapped_scale
 from rover_cl_envs.hud import LINE, PANEL_WIDTH, draw_lines, draw_panel
 from rover_cl_envs.lettering import Lettering
-from rover_cl_envs.marks import draw_ring, draw_scale, draw_targets, draw_trail
+from rover_cl_envs.marks import draw_legend, draw_ring, draw_scale, draw_targets, draw_trail
 from rover_cl_envs.rover_picture import RoverPicture
 from rover_cl_envs.scene import Ground, Scene
 from rover_cl_envs.sunlight import daylight, stepped
@@ -36,6 +36,7 @@ LAYERS = ("ground", "trail", "rover", "bodies", "haze", "targets", "ring", "hud"
 KEPT_GROUNDS = 3
 """Maps whose painted tiles are kept."""
 SMALLEST_LETTERED = 200  # a narrower picture has no texts [px]
+SMALLEST_EXPLAINED = 480  # a narrower one doesn't say what its colours and lines mean [px]
 
 
 class Renderer:
@@ -56,10 +57,11 @@ class Renderer:
         if not metres > 0:
             raise ValueError(f"metres is {metres}, expected a width of ground above 0.")
         self.size = size
-        self._panel = size[0] >= 640 and size[1] >= 400 and size[0] - size[1] >= 220
+        self.has_panel = size[0] >= 640 and size[1] >= 400 and size[0] - size[1] >= 220
+        """whether there is a panel of instruments"""
         self._lettered = size[0] >= SMALLEST_LETTERED
         self._surface = pygame.Surface(size, depth=32)
-        wide = size[0] - PANEL_WIDTH if self._panel else size[0]
+        wide = size[0] - PANEL_WIDTH if self.has_panel else size[0]
         self._stage = self._surface.subsurface((0, 0, wide, size[1]))
         self._scale = wide / metres
         self._grounds: list[GroundPicture] = []
@@ -104,10 +106,10 @@ class Renderer:
         if "targets" in layers:
             draw_targets(stage, scene, view, self._letters)
         if "ring" in layers:
-            draw_ring(stage, scene, view)
+            draw_ring(stage, scene, view, self._letters)
         if "hud" in layers:
             self._draw_hud(scene, view)
-        elif self._panel:
+        elif self.has_panel:
             self._surface.fill(palette.PANEL, (stage.get_width(), 0, PANEL_WIDTH, stage.get_height()))
         return self._surface
 
@@ -145,9 +147,12 @@ class Renderer:
     def _draw_hud(self, scene: Scene, view: View) -> None:
         if not self._lettered:
             return
-        bottom = view.height - (14 if self._panel else LINE + 10)
+        bottom = view.height - (14 if self.has_panel else LINE + 10)
         draw_scale(self._stage, view, self._letters, bottom)
-        if self._panel:
+        if view.width >= SMALLEST_EXPLAINED:
+            interval = self._ground(scene.ground, view.scale).interval(scene.ground)
+            draw_legend(self._stage, view, self._letters, bottom, interval)
+        if self.has_panel:
             draw_panel(self._surface, scene, self._letters, self._stage.get_width())
         else:
             draw_lines(self._surface, scene, self._letters)

@@ -1,4 +1,4 @@
-"""The rover from above, to scale: body, deck, mast, rocker arms and six wheels, the dead ones marked."""
+"""The rover from above, to scale: body, deck, mast, rocker arms and six wheels, the dead ones crossed out."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rover_cl_envs.drawing import pygame
 from rover_cl_envs.sunlight import LOWEST_SUN, MAP_SUN, Sun
 
 SMALLEST = 34.0  # length below which the drawn rover is enlarged [px]
+CROSS = 7.0  # half as wide at least is the cross on a dead wheel [px]
 OVERSAMPLING = 4  # drawn larger, then reduced: smooth edges
 HEADINGS = 144  # a picture for every 2.5 degrees
 KEPT = 3 * HEADINGS
@@ -56,6 +57,15 @@ class RoverPicture:
                 self._kept.popitem(last=False)
         sprite = self._kept[key]
         surface.blit(sprite, sprite.get_rect(center=(round(place[0]), round(place[1]))))
+
+
+def _cross(sprite: pygame.Surface, place: tuple[float, float], reach: float) -> None:
+    """Cross out what is at a place."""
+    x, y = place
+    for colour, wide in ((palette.INK, 0.75), (palette.DEAD, 0.42)):
+        for side in (-1, 1):
+            tips = (x - reach, y - side * reach), (x + reach, y + side * reach)
+            pygame.draw.line(sprite, colour, *tips, max(2, round(wide * reach)))
 
 
 def _sprite(
@@ -108,4 +118,7 @@ def _sprite(
     pygame.draw.polygon(sprite, (255, 208, 64), nose)
     pygame.draw.circle(sprite, palette.SHADE, at(0.23 * length, 0.0), 0.085 * length * unit)
     box(0.25 * length, 0.0, 0.055 * length, 0.26 * width, palette.INK)
+    for (x, y), share in zip(wheels.tolist(), health, strict=True):
+        if share == 0:
+            _cross(sprite, at(x, y), max(CROSS * OVERSAMPLING, 0.13 * length * unit))
     return pygame.transform.smoothscale(sprite, (side // OVERSAMPLING, side // OVERSAMPLING))

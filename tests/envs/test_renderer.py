@@ -274,7 +274,7 @@ def test_golden_picture(scene: Scene, layer: str) -> None:
         charge=0.15,
         sun=(-0.5, 0.2) if layer == "evening" else None,
     )
-    size = (640, 400) if layer == "hud" else (240, 180)
+    size = (760, 520) if layer == "hud" else (240, 180)
     layers = {"all": LAYERS, "evening": ("ground", "rover")}.get(layer, (layer,))
     picture = draw(full, size=size, metres=14.0, layers=layers)
     file = GOLDEN / f"{layer}.png"

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from typer.testing import CliRunner
 
+from rover_cl import footage
 from rover_cl.cli import app
 from rover_cl.configuration import RunConfig
-from rover_cl.drive import Drive
-from rover_cl.drivers import find_driver, stream_for
+from rover_cl.drive import Drive, told
+from rover_cl.drivers import find_driver, named, stream_for
 from rover_cl.experiment import run
+from rover_cl.footage import record
 from rover_cl.gallery import film_drift
 from rover_cl.memory_strip import (
     COLOURS,
@@ -32,12 +34,16 @@ from rover_cl.memory_strip import (
     memory_of,
 )
 from rover_cl.recording import film
-from rover_cl.viewer import SPEEDS, Viewer, record
+from rover_cl.stage import Stage
+from rover_cl.viewer import SPEEDS, Viewer
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drawing import pygame
 from rover_cl_envs.drift import Drift
+from rover_cl_envs.hud import CONDITIONS_TOP
 from rover_cl_envs.lettering import Lettering
 from rover_cl_envs.palette import INK, REWARDED, UNUSUAL
+from rover_cl_envs.renderer import SIZE
+from rover_cl_envs.sliders import ROW
 from rover_cl_envs.streams import Segment, Stream, Task, get_stream
 
 TOOLS = ("Xvfb", "xdotool")
@@ -99,15 +105,77 @@ def test_keys(viewer: Viewer) -> None:
     assert viewer.window.closed
 
 
-def test_a_slider_changes_the_world(viewer: Viewer) -> None:
-    right = viewer.stage.one[0]
-    viewer._obey(pygame.event.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=(right - 226, 390)))
-    assert viewer.drives[0].conditions.gravity == 1.0  # the left end of the first slider
-    viewer._obey(pygame.event.Event(pygame.MOUSEMOTION, buttons=(1, 0, 0), pos=(right - 14, 390)))
-    assert viewer.drives[0].conditions.gravity == 12.0
-    before = viewer.drives[0].conditions
-    viewer._obey(pygame.event.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=(300, 390)))
-    assert viewer.drives[0].conditions == before
+def mouse(viewer: Viewer, kind: int, place: tuple[int, int]) -> None:
+    held = {"buttons": (1, 0, 0)} if kind == pygame.MOUSEMOTION else {"button": 1}
+    viewer._obey(pygame.event.Event(kind, pos=place, **held))
+
+
+def test_a_slider_changes_the_world_while_the_mouse_holds_it(viewer: Viewer) -> None:
+    drive, right = viewer.drives[0], viewer.stage.one[0]
+    top = viewer.stage.sliders(drive.moment()).top
+    assert drive.moment().conditions[0][0] == "patch_cover"  # which is out of the ordinary
+    mouse(viewer, pygame.MOUSEBUTTONDOWN, (right - 226, top + 10))
+    assert drive.conditions.patch_cover == 0.0  # the left end
+    mouse(viewer, pygame.MOUSEMOTION, (right + 50, top + 70))  # astray, over other sliders
+    assert drive.conditions.patch_cover == 0.5
+    mouse(viewer, pygame.MOUSEBUTTONUP, (right - 14, top + 10))
+    before = drive.conditions
+    mouse(viewer, pygame.MOUSEMOTION, (right - 226, top + 10))
+    mouse(viewer, pygame.MOUSEBUTTONDOWN, (300, top + 10))
+    assert drive.conditions == before
+
+
+def test_every_condition_that_has_an_effect_has_a_slider_on_some_page(viewer: Viewer) -> None:
+    drive = viewer.drives[0]
+    sliders, seen = viewer.stage.sliders(drive.moment()), []
+    while True:
+        for row in range(sliders.rows):
+            seen.append(viewer.stage.slider_at(drive.moment(), (sliders.left, sliders.top + row * ROW)))
+        press(viewer, pygame.K_TAB)
+        if viewer.stage.page == 0:
+            break
+    names = [name for name in seen if name is not None]
+    assert len(set(names)) == len(names) and "crust_cover" in names and "height_noise" in names
+    assert "martian" not in names and "cold" not in names  # for which this stream simulates nothing
+    assert told(get_stream("event"), 1)[:3] == ["martian", "martian_speed", "martian_sight"]
+
+
+def test_changed_conditions_stay_until_they_are_taken_back(viewer: Viewer) -> None:
+    drive = viewer.drives[0]
+    usual = drive.conditions
+    press(viewer, pygame.K_4, "4")
+    press(viewer, pygame.K_e)
+    assert drive.episode == 1 and drive.conditions.wheel_health[3] == 0
+    press(viewer, pygame.K_0, "0")
+    assert drive.conditions == usual
+    press(viewer, pygame.K_4, "4")
+    press(viewer, pygame.K_n)
+    assert drive.conditions == drive.stream.tasks[1].conditions
+
+
+def test_two_drives_share_their_sliders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    viewer = Viewer([drive_of("autopilot"), drive_of("random")])
+    sliders = viewer.stage.sliders(viewer.drives[0].moment())
+    assert sliders.left > 2 * viewer.stage.one[0]
+    place = (sliders.left + sliders.width, sliders.top + 5)
+    viewer._obey(pygame.event.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=place))
+    mouse(viewer, pygame.MOUSEMOTION, (sliders.left, place[1]))
+    assert [drive.conditions.patch_cover for drive in viewer.drives] == [0.0, 0.0]
+    viewer.stage.draw(viewer.drives, 1.0)
+    viewer.window.close()
+
+
+@pytest.mark.parametrize("room", [None, (1920, 990), (1366, 678), (1024, 678)])
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_stage_fits_the_screen(room: tuple[int, int] | None, count: int) -> None:
+    drives = [drive_of("random") for _ in range(count)]
+    stage = Stage(drives, room=room, column=True, footer=32)
+    if room is None:
+        assert stage.one == (SIZE, (640, 640))[count - 1]
+    else:
+        assert stage.size[0] <= room[0] and stage.size[1] <= room[1]
+    assert stage.pixels().shape == (stage.size[1], stage.size[0], 3)
 
 
 def test_two_drives_are_filmed_side_by_side(tmp_path: Path) -> None:
@@ -134,7 +202,7 @@ def test_the_strip_shows_what_is_left_of_each_task() -> None:
     assert memory.segment == 1
     room = memory.height - 40 - 16
     for task, colour in enumerate(COLOURS[:2]):
-        filled = (bars == colour).all(axis=-1).any(axis=0).sum()
+        filled = (bars == colour).all(axis=-1).any(axis=0)[:-16].sum()  # the task's name is below
         assert filled == pytest.approx(now[task] * room, abs=3)
     known = (bars[20:150] == INK).all(axis=-1).all(axis=0)
     assert known.any() and np.flatnonzero(known)[0] <= 1  # the first task was once known wholly
@@ -161,6 +229,28 @@ def test_the_strip_shows_the_conditions_that_drift() -> None:
     assert lived.max() == pytest.approx(0.25 * len(lane), abs=4)  # as far as the agent is
 
 
+def test_the_strip_tells_the_value_at_the_agents_place() -> None:
+    """At the first step of a segment that is the segment's own."""
+    stream = get_stream("mars100")
+    ends = np.cumsum([segment.steps for segment in stream.segments])
+    for k in (0, 33, 98):
+        memory = memory_of(stream, int(ends[k]))
+        assert memory.segment == k + 1
+        here = memory.sample
+        for path in memory.paths:
+            value = getattr(stream.tasks[stream.segments[k + 1].task].conditions, path.name.replace(" ", "_"))
+            assert path.values[here] == pytest.approx(value)
+
+
+def test_a_hundred_bars_have_room() -> None:
+    stream = get_stream("mars100")
+    memory = memory_of(stream, 1000, now=np.full(100, 0.5))
+    surface = pygame.Surface((960, memory.height), depth=32)
+    draw_memory(surface, memory, Lettering(), surface.get_rect())
+    row = pygame.surfarray.array3d(surface)[:, memory.height - 30]
+    assert sum((row == colour).all(axis=-1).sum() for colour in COLOURS) == 100 * 7
+
+
 def test_a_trained_agent_is_found_and_remembers(tmp_path: Path) -> None:
     run(micro("finetune"), tmp_path)
     driver = find_driver(str(tmp_path), 1)
@@ -172,6 +262,25 @@ def test_a_trained_agent_is_found_and_remembers(tmp_path: Path) -> None:
     assert drive.moment().step == 1
     with pytest.raises(ValueError, match="no checkpoint of segment 9"):
         find_driver(str(tmp_path), 9)
+
+
+def test_before_and_after_are_two_segments_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(micro("finetune"), tmp_path)
+    shown: list[str] = []
+
+    def note(drives: list[Drive], path: Path, episodes: int) -> None:
+        shown.extend(drive.driver.name for drive in drives)
+
+    monkeypatch.setattr(footage, "film_with_progress", note)
+    arguments = ["watch", "--run", str(tmp_path), "--segment", "1", "--against-segment", "3"]
+    result = CliRunner().invoke(app, [*arguments, "--record", "film.gif"])
+    assert result.exit_code == 0 and shown == ["finetune, segment 1", "finetune, segment 3"]
+
+
+def test_who_drives_is_named_in_either_way(tmp_path: Path) -> None:
+    assert named([], [], []) == ["keyboard"]
+    assert named([], [str(tmp_path)], ["heuristic"]) == [str(tmp_path), "heuristic"]
+    assert find_driver("heuristic").name == "autopilot"
 
 
 def micro(method: str) -> RunConfig:
@@ -201,6 +310,10 @@ def test_a_film_that_fails_leaves_nothing(tmp_path: Path) -> None:
         (["."], "has no checkpoints"),
         (["random", "--task", "dark-trp"], "dark-trap"),
         (["random", "--record", "film.avi"], ".mp4 or .gif"),
+        (["--policy", "heurstic"], "Did you mean 'heuristic'"),
+        (["--run", "runs/none"], "--run is runs/none, expected the folder of a run"),
+        (["random", "planner", "--policy", "keyboard"], "expected one, or two"),
+        (["random", "--segment", "1"], "was not trained"),
     ],
 )
 def test_errors_are_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
@@ -223,42 +336,55 @@ def display(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     if missing:
         pytest.skip(f"needs {' and '.join(missing)}")
     name = f":{60 + os.getpid() % 1000}"
-    arguments = ["Xvfb", name, "-screen", "0", "1000x900x24", "-nolisten", "tcp", "-fbdir", str(tmp_path)]
+    arguments = ["Xvfb", name, "-screen", "0", "1000x1000x24", "-nolisten", "tcp", "-fbdir", str(tmp_path)]
     with subprocess.Popen(arguments, stderr=subprocess.DEVNULL) as server:
         yield name, tmp_path / "Xvfb_screen0"
         server.terminate()
 
 
 def on_screen(file: Path) -> NDArray[np.uint8]:
-    """The frame buffer, an XWD file of 32 bits a pixel: (900, 1000, 3)."""
+    """The frame buffer, an XWD file of 32 bits a pixel: (1000, 1000, 3)."""
     data = file.read_bytes()
-    pixels = np.frombuffer(data[-1000 * 900 * 4 :], dtype=np.uint8).reshape(900, 1000, 4)
+    pixels = np.frombuffer(data[-1000 * 1000 * 4 :], dtype=np.uint8).reshape(1000, 1000, 4)
     return pixels[:, :, 2::-1]
 
 
-def test_real_keys_in_a_real_window(display: tuple[str, Path]) -> None:
+def test_real_keys_and_a_real_mouse_in_a_real_window(display: tuple[str, Path]) -> None:
     name, buffer = display
-    environment = {**os.environ, "DISPLAY": name, "SDL_VIDEODRIVER": "x11"}
+    at = {"SDL_VIDEODRIVER": "x11", "SDL_VIDEO_WINDOW_POS": "0,0"}
+    environment = {**os.environ, "DISPLAY": name, **at}
+    deadline = time.monotonic() + 120
 
-    def key(*arguments: str) -> None:
+    def do(*arguments: str) -> None:
         subprocess.run(["xdotool", *arguments], env=environment, check=True, timeout=20)
 
-    command = [sys.executable, "-m", "rover_cl", "watch", "keyboard"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as program:
-        deadline = time.monotonic() + 90
-        while not (buffer.exists() and on_screen(buffer).std() > 20):
+    def wait(until: Callable[[NDArray[np.uint8]], bool]) -> NDArray[np.uint8]:
+        while not (buffer.exists() and until(on_screen(buffer))):
             assert program.poll() is None and time.monotonic() < deadline
-            time.sleep(0.2)
-        first = on_screen(buffer)
-        key("keydown", "Up")
-        time.sleep(2)
-        key("keyup", "Up")
-        while not (on_screen(buffer)[:700, :700] != first[:700, :700]).any(axis=2).mean() > 0.3:
-            assert time.monotonic() < deadline  # the ground moves under a rover that drives
-            time.sleep(0.2)
+            time.sleep(0.05)
+        return on_screen(buffer)
+
+    def differs(before: NDArray[np.uint8], part: tuple[slice, slice], share: float) -> NDArray[np.uint8]:
+        return wait(lambda now: bool((now[part] != before[part]).any(axis=2).mean() > share))
+
+    ground, title, chip = np.s_[60:700, 180:700], np.s_[8:36, 734:946], np.s_[6:28, 4:180]
+    command = [sys.executable, "-m", "rover_cl", "watch", "--policy", "keyboard"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as program:
+        first = wait(lambda now: bool(now.std() > 20))
+        do("keydown", "Up")
+        driven = differs(first, ground, 0.3)  # the ground moves under a rover that drives
+        do("keyup", "Up")
+        assert (driven[title] == first[title]).all()
+        do("mousemove", "900", "390", "mousedown", "1", "mousemove", "734", "420", "mouseup", "1")
+        level = tuple(CONDITIONS_TOP + 15 + k for k in (-1, 0, 1)), (734, 734, 734)
+        bare = wait(lambda now: bool((now[level] == UNUSUAL).all()))  # the knob of patch cover is at 0
+        do("key", "space")
+        differs(bare, chip, 0.02)  # it says "paused"
+        do("key", "n")
+        differs(bare, title, 0.02)  # another task
         if os.environ.get("ROVER_CL_SCREENSHOT"):
             Image.fromarray(on_screen(buffer)).save(os.environ["ROVER_CL_SCREENSHOT"])
-        key("key", "q")
+        do("key", "q")
         assert program.wait(timeout=20) == 0
         assert program.stderr is not None and program.stderr.read() == ""
 

@@ -12,7 +12,7 @@ from rover_cl import watch
 from rover_cl.configuration import RunConfig
 from rover_cl.evaluation import examination_env, rover_seed
 from rover_cl.experiment import run
-from rover_cl.watch import CAPTION, before_after, film
+from rover_cl.watch import before_after, film
 from rover_cl_envs.conditions import Conditions
 
 
@@ -37,7 +37,7 @@ def test_two_agents_are_filmed_side_by_side(tmp_path: Path, method: str) -> None
     assert told.before == pytest.approx(success[1, 0].mean())
     assert told.after == pytest.approx(success[-1, 0].mean())
     with Image.open(tmp_path / "film.gif") as picture:
-        assert picture.size == (2 * 96 + 4, 96 + CAPTION)
+        assert picture.size == (2 * 96 + 4, 96)
         assert getattr(picture, "n_frames", 1) >= 1
 
 
