@@ -72,7 +72,7 @@ METHODS: dict[str, MethodEntry] = {
         "a reservoir of states; one more batch an update",
     ),
     "distill": _remedy(
-        "Distill",
+        "Distillation",
         "keep to a teacher: the network as it was, or its running average",
         "a second network, stored states; one more batch an update",
     ),

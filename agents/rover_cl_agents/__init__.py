@@ -31,8 +31,8 @@ from rover_cl_agents.methods import CBPConfig as CBPConfig
 from rover_cl_agents.methods import CLEARConfig as CLEARConfig
 from rover_cl_agents.methods import Cost as Cost
 from rover_cl_agents.methods import DERConfig as DERConfig
-from rover_cl_agents.methods import Distill as Distill
-from rover_cl_agents.methods import DistillConfig as DistillConfig
+from rover_cl_agents.methods import Distillation as Distillation
+from rover_cl_agents.methods import DistillationConfig as DistillationConfig
 from rover_cl_agents.methods import EchoReplay as EchoReplay
 from rover_cl_agents.methods import EchoReplayConfig as EchoReplayConfig
 from rover_cl_agents.methods import EWCConfig as EWCConfig

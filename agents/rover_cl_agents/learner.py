@@ -116,8 +116,8 @@ class ContinualLearner:
     def learn_task(
         self,
         env: Env,
-        *,
         total_timesteps: int,
+        *,
         task: int | None = None,
         callback: BaseCallback | None = None,
     ) -> Self:
@@ -207,9 +207,10 @@ class ContinualLearner:
 
     def _callback(self, users: BaseCallback | None) -> BaseCallback | None:
         watching = [method for method in self.methods if overrides(method, "on_rollout_end")]
+        closed = [method for method in self.methods if overrides(method, "penalty")]
         ours: list[BaseCallback] = []
-        if watching or self._hooks.penalises:
-            ours.append(RolloutCallback(watching, self._hooks.penalties))
+        if watching or closed or self._hooks.penalises:
+            ours.append(RolloutCallback(watching, self._hooks.penalties, closed))
         if self._untold is not None:
             ours.append(UntoldCallback(self._untold))
         every = ours if users is None else [*ours, users]

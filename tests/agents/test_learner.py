@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
 from torch import Tensor
 
-from rover_cl_agents import EWC, ContinualLearner, PPOConfig, Replay
+from rover_cl_agents import DER, EWC, L2, SI, ContinualLearner, Distillation, L2Init, PPOConfig, Replay
 from rover_cl_agents.method import Method
 from rover_cl_agents.state import State
 from rover_cl_agents.vec_env import as_vec_env
@@ -142,6 +143,15 @@ def test_replay_and_ewc_keep_what_finetuning_loses(bandit: Any, seed: int) -> No
     assert new_with_replay > max(new - 0.3, new_with_ewc)
 
 
+def test_five_lines_on_an_environment_of_ones_own() -> None:
+    env = gymnasium.make("CartPole-v1")
+    learner = ContinualLearner(DQN("MlpPolicy", env), [Distillation(), EWC()])
+    learner.learn_task(env, 150)
+    learner.learn_task(gymnasium.make("CartPole-v1"), total_timesteps=150)
+    assert learner.tasks == [0, 1]
+    assert env.action_space.contains(learner.predict(np.zeros((1, 4), dtype=np.float32))[0])
+
+
 def test_a_task_known_again_keeps_its_number(bandit: Any) -> None:
     replay = Replay(capacity=20, batch_size=8)
     learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [replay])
@@ -205,13 +215,44 @@ def test_the_networks_are_turned_to_each_task_and_back(bandit: Any, tmp_path: Pa
     assert isinstance(again, Told) and (again.reshaped, again.selected) == (1, [1])
 
 
-def test_penalties_are_logged(bandit: Any, tmp_path: Path) -> None:
-    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [Replay(capacity=20, batch_size=8)])
-    learner.algorithm.set_logger(configure(str(tmp_path), ["csv"]))
+PENALTIES: list[Any] = [
+    Replay(capacity=20, batch_size=8),
+    EWC(samples=20),
+    EWC(samples=20, proximal=True),
+    SI(),
+    L2Init(),
+    DER(capacity=20, batch_size=8),
+]
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "sac"])
+def test_penalties_are_logged(algorithm: str, bandit: Any, tmp_path: Path) -> None:
+    remedies = [type(method)(**method.describe()) for method in PENALTIES]
+    remedies[2].name = "proximal"
+    env = as_vec_env(bandit(0, 8))
+    sac = {"learning_starts": 16, "buffer_size": 500, "batch_size": 8, "policy_kwargs": {"net_arch": [8]}}
+    model: Any = SMALL.build(env, 0) if algorithm == "ppo" else SAC("MlpPolicy", env, device="cpu", **sac)
+    learner = ContinualLearner(model, remedies)
+    model.set_logger(configure(str(tmp_path), ["csv"]))
     for task in (0, 1):
-        learner.learn_task(bandit(task, 8), total_timesteps=256)
+        learner.learn_task(bandit(task, 8), total_timesteps=384)
+    model.logger.close()
+    with (tmp_path / "progress.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for method in remedies:
+        values = [float(row[f"methods/{method.name}"] or "nan") for row in rows]
+        assert [value for value in values if value == value][-1] > 0, method.name
+
+
+def test_the_logged_penalty_is_what_its_gradient_belongs_to(bandit: Any, tmp_path: Path) -> None:
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [L2(weight=2.0)])
+    learner.learn_task(bandit(0, 8), total_timesteps=128)
+    learner.algorithm.set_logger(configure(str(tmp_path), ["csv"]))
+    policy: Any = learner.algorithm.policy
+    with torch.no_grad():
+        policy.action_net.bias.add_(3.0)
+    learner.learn_task(bandit(1, 8), total_timesteps=128)  # one rollout, logged before its training
     learner.algorithm.logger.close()
-    lines = (tmp_path / "progress.csv").read_text(encoding="utf-8").splitlines()
-    column = lines[0].split(",").index("methods/replay")
-    values = [line.split(",")[column] for line in lines[1:] if line.split(",")[column]]
-    assert values and all(float(value) > 0 for value in values)
+    with (tmp_path / "progress.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["methods/l2"]) == pytest.approx(2.0 / 2 * 2 * 3.0**2)
