@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import random
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,40 @@ def test_a_restored_learner_goes_on_as_if_never_stopped(
     assert equal(weights(learner), weights(other))
     observations = np.ones((3, 4), dtype=np.float32)
     np.testing.assert_array_equal(learner.predict(observations), other.predict(observations))
+
+
+@pytest.mark.parametrize(("algorithm", "discrete", "settings"), ALGORITHMS)
+def test_a_checkpoint_holds_the_generators_and_a_buffer_that_is_kept(
+    algorithm: Any, discrete: bool, settings: Any, bandit: Any, tmp_path: Path
+) -> None:
+    env = as_vec_env(bandit(0, 2, discrete=discrete))
+    model = algorithm("MlpPolicy", env, seed=0, device="cpu", **copy.deepcopy(settings))
+    learner = ContinualLearner(model, methods(), reset_buffer=False)
+    learner.learn_task(env, 128).save(tmp_path / "checkpoint")
+    learner.learn_task(bandit(1, 2, discrete=discrete), 128)
+    found = []
+    for put_back in (True, False):
+        other = ContinualLearner.load(tmp_path / "checkpoint", bandit(0, 2, discrete=discrete))
+        if not put_back:
+            other.algorithm.set_random_seed(7)
+        other.learn_task(bandit(1, 2, discrete=discrete), 128)
+        found.append(equal(weights(learner), weights(other)))
+    assert found == [True, False]
+    assert (tmp_path / "checkpoint" / "replay.safetensors").exists() == (algorithm in (SAC, TD3, DQN))
+
+
+def test_pythons_numpys_and_the_action_spaces_numbers_go_on(bandit: Any, tmp_path: Path) -> None:
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0))
+
+    def draw() -> list[float]:
+        space = learner.algorithm.action_space
+        return [random.random(), np.random.standard_normal(), torch.rand(1).item(), *space.sample().tolist()]
+
+    draw()
+    learner.save(tmp_path / "checkpoint")
+    expected = [draw(), draw()]
+    learner.restore(tmp_path / "checkpoint")
+    assert [draw(), draw()] == expected
 
 
 def test_the_switch_puts_exploration_and_optimisers_back(bandit: Any) -> None:
@@ -230,7 +265,12 @@ def test_penalties_are_logged(algorithm: str, bandit: Any, tmp_path: Path) -> No
     remedies = [type(method)(**method.describe()) for method in PENALTIES]
     remedies[2].name = "proximal"
     env = as_vec_env(bandit(0, 8))
-    sac = {"learning_starts": 16, "buffer_size": 500, "batch_size": 8, "policy_kwargs": {"net_arch": [8]}}
+    sac: dict[str, Any] = {
+        "learning_starts": 16,
+        "buffer_size": 500,
+        "batch_size": 8,
+        "policy_kwargs": {"net_arch": [8]},
+    }
     model: Any = SMALL.build(env, 0) if algorithm == "ppo" else SAC("MlpPolicy", env, device="cpu", **sac)
     learner = ContinualLearner(model, remedies)
     model.set_logger(configure(str(tmp_path), ["csv"]))
