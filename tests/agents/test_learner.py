@@ -13,6 +13,7 @@ import torch
 from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
+from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
 
 from rover_cl_agents import DER, EWC, L2, SI, ContinualLearner, Distillation, L2Init, PPOConfig, Replay
@@ -215,6 +216,41 @@ def test_cost_counts_trained_parameters(bandit: Any) -> None:
     learner = ContinualLearner(SMALL.build(bandit(0, 8), 0))
     assert learner.cost().bytes == 0
     assert learner.cost().parameters == 2 * (4 * 32 + 32 + 32 * 32 + 32) + (32 * 2 + 2) + (32 + 1) + 2
+
+
+class Count(Method):
+    """Counts the steps that it is asked about."""
+
+    name = "count"
+    steps = 0
+
+    def adjust_update(self, role: str, delta: Tensor) -> Tensor:
+        self.steps += 1
+        return delta
+
+
+def test_the_hooks_are_there_again_after_loading(bandit: Any, tmp_path: Path) -> None:
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [Count()])
+    learner.learn_task(bandit(0, 8), 128).save(tmp_path / "c")
+    other = ContinualLearner.load(tmp_path / "c", bandit(0, 8), methods=[Count()])
+    other.learn_task(bandit(1, 8), 128)
+    found: Any = [method for each in (learner, other) for method in each.methods]
+    assert [method.steps for method in found] == [4, 4]  # one minibatch of 128, four epochs
+    assert not other.algorithm.policy.optimizer._optimizer_step_post_hooks
+
+
+def test_a_frozen_normaliser_stays_over_the_second_task(bandit: Any) -> None:
+    first, second = (VecNormalize(as_vec_env(bandit(task, 8)), norm_reward=False) for task in range(2))
+    learner = ContinualLearner(SMALL.build(first, 0), methods())
+    learner.learn_task(first, 512)
+    moving = first.obs_rms.mean.copy()
+    assert abs(moving[0] - 1.5) < 0.2, "it has followed the first task"
+    second.obs_rms, second.training = first.obs_rms, False
+    learner.learn_task(second, 256)
+    np.testing.assert_array_equal(first.obs_rms.mean, moving)
+    second.training = True
+    learner.learn_task(second, 256)
+    assert abs(first.obs_rms.mean[0] - moving[0]) > 0.5, "one that runs forgets by itself"
 
 
 class Told(Method):
