@@ -1,5 +1,6 @@
 """Continual learners: remedies against forgetting for unmodified Stable-Baselines3 algorithms."""
 
+from rover_cl_agents import probes as probes
 from rover_cl_agents.actor import Actor as Actor
 from rover_cl_agents.algorithms import DQNConfig as DQNConfig
 from rover_cl_agents.algorithms import PPOConfig as PPOConfig
