@@ -63,10 +63,10 @@ def test_weight_zero_is_finetuning_to_the_bit(bandit: Any) -> None:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_it_keeps_what_finetuning_loses(bandit: Any, seed: int) -> None:
     config, scores = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(32, 32)), []
-    for methods in ([], [EchoReplay(batch_size=128, echoes=512)]):
+    for methods in ([], [EchoReplay(batch_size=64, echoes=512)]):
         learner = ContinualLearner(config.build(bandit(0), seed), methods)
         for task in range(2):
-            learner.learn_task(bandit(task), total_timesteps=4096)
+            learner.learn_task(bandit(task), total_timesteps=6144)
         scores.append([bandit(task).score(learner.predict) for task in range(2)])
     (lost, _), (kept, new) = scores
     assert lost < -0.8
