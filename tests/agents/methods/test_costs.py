@@ -40,6 +40,7 @@ def size(tensors: Any) -> int:
 @pytest.mark.parametrize("algorithm", [PPO, SAC])
 @pytest.mark.parametrize("name", METHODS)
 def test_the_bytes_and_parameters_are_exact(name: str, algorithm: Any, bandit: Any) -> None:
+    config: Any
     config, build = METHODS[name]
     small = {key: value for key, value in SMALL.items() if key in config.__dataclass_fields__}
     if name == "clear" and algorithm is SAC:

@@ -28,6 +28,7 @@ def images(algorithm: Any) -> FakeImageEnv:
 
 
 def build(name: str, algorithm: Any, share: bool) -> ContinualLearner:
+    config: Any
     config, method = METHODS[name]
     kwargs: dict[str, Any] = {"features_extractor_kwargs": {"features_dim": 8}, "net_arch": [8]}
     if algorithm is not DQN:
