@@ -50,7 +50,7 @@ def test_the_bytes_and_parameters_are_exact(name: str, algorithm: Any, bandit: A
     plain = size(policy_tensors(model).values())
     learner = ContinualLearner(model, [build(config(**small))])
     for task in range(2):
-        learner.learn_task(bandit(task, 4), total_timesteps=128)
+        learner.learn_task(bandit(task, 4), total_timesteps=64)
     method = learner.methods[0]
     own = [v for n, v in method.state_dict().items() if isinstance(v, torch.Tensor) and n not in GENERATORS]
     expected = size(own) + size(policy_tensors(model).values()) - plain
