@@ -14,13 +14,13 @@ from rover_cl_agents import ContinualLearner, Replay
 GRAVITIES = (10.0, 2.0)
 
 
-def main(steps: int, method: str) -> None:
+def main(steps: int, method: str, seed: int) -> None:
     """Learn the gravities one after another, and say after each what is known of all."""
     envs = [gym.make("Pendulum-v1", g=gravity) for gravity in GRAVITIES]
 
     # The five lines.
     methods = [Replay()] if method == "replay" else []
-    learner = ContinualLearner(SAC("MlpPolicy", envs[0], seed=0), methods)
+    learner = ContinualLearner(SAC("MlpPolicy", envs[0], seed=seed), methods)
     for env in envs:
         learner.learn_task(env, total_timesteps=steps)
         print([round(mean_return(learner, known)) for known in envs])
@@ -44,5 +44,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=10_000, help="of each task")
     parser.add_argument("--method", choices=("replay", "finetune"), default="replay")
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    main(arguments.steps, arguments.method)
+    main(arguments.steps, arguments.method, arguments.seed)

@@ -72,7 +72,7 @@ METHODS: dict[str, MethodEntry] = {
         "a reservoir of states; one more batch an update",
     ),
     "distill": _remedy(
-        "Distill",
+        "Distillation",
         "keep to a teacher: the network as it was, or its running average",
         "a second network, stored states; one more batch an update",
     ),
@@ -148,7 +148,7 @@ METHODS: dict[str, MethodEntry] = {
     ),
     "headbank": _remedy("HeadBank", "an output layer for each task", "one head a task", told=True),
     "freeze": _remedy("Freeze", "freeze the first layers after the first task", "fewer weights learn"),
-    "slow-layers": _remedy("SlowLayers", "learn the first layers more slowly", "nothing"),
+    "slow-layers": _remedy("SlowLayers", "learn the first layers, or all of them, more slowly", "nothing"),
     # See more.
     "context": MethodEntry(
         description="let the policy see the last observations, so that it can tell the worlds apart",

@@ -1,5 +1,6 @@
 """Continual learners: remedies against forgetting for unmodified Stable-Baselines3 algorithms."""
 
+from rover_cl_agents import probes as probes
 from rover_cl_agents.actor import Actor as Actor
 from rover_cl_agents.algorithms import DQNConfig as DQNConfig
 from rover_cl_agents.algorithms import PPOConfig as PPOConfig
@@ -31,8 +32,8 @@ from rover_cl_agents.methods import CBPConfig as CBPConfig
 from rover_cl_agents.methods import CLEARConfig as CLEARConfig
 from rover_cl_agents.methods import Cost as Cost
 from rover_cl_agents.methods import DERConfig as DERConfig
-from rover_cl_agents.methods import Distill as Distill
-from rover_cl_agents.methods import DistillConfig as DistillConfig
+from rover_cl_agents.methods import Distillation as Distillation
+from rover_cl_agents.methods import DistillationConfig as DistillationConfig
 from rover_cl_agents.methods import EchoReplay as EchoReplay
 from rover_cl_agents.methods import EchoReplayConfig as EchoReplayConfig
 from rover_cl_agents.methods import EWCConfig as EWCConfig

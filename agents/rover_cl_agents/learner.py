@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from rover_cl_agents import task_switch
 from rover_cl_agents.actor import Actor
 from rover_cl_agents.boundaries.finders import Boundaries
 from rover_cl_agents.boundaries.untold import Untold, UntoldCallback
 from rover_cl_agents.checkpoints import checkpoint, snapshot
+from rover_cl_agents.experience.transitions import pack_replay
 from rover_cl_agents.method import Cost, Method, overrides
 from rover_cl_agents.recurrent import acting_lstm
 from rover_cl_agents.rollout_callback import RolloutCallback
@@ -35,8 +35,9 @@ class ContinualLearner:
 
     Stable-Baselines3 samples actions and minibatches by the GLOBAL generators of torch and numpy. The
     learner and its methods never draw from them, so that a method with weight 0 changes nothing, to the
-    bit. For runs that can be stopped between two tasks and resumed as if they never were, call `reseed`
-    before each task.
+    bit. A checkpoint holds the global generators, but no environment's: for runs that can be stopped
+    between two tasks and resumed as if they never were, seed the environments, or call `reseed` before
+    each task.
 
     Args:
         algorithm: PPO, A2C, SAC, TD3 or DQN of stable_baselines3, or RecurrentPPO of sb3_contrib, built for
@@ -116,8 +117,8 @@ class ContinualLearner:
     def learn_task(
         self,
         env: Env,
-        *,
         total_timesteps: int,
+        *,
         task: int | None = None,
         callback: BaseCallback | None = None,
     ) -> Self:
@@ -207,9 +208,10 @@ class ContinualLearner:
 
     def _callback(self, users: BaseCallback | None) -> BaseCallback | None:
         watching = [method for method in self.methods if overrides(method, "on_rollout_end")]
+        closed = [method for method in self.methods if overrides(method, "penalty")]
         ours: list[BaseCallback] = []
-        if watching or self._hooks.penalises:
-            ours.append(RolloutCallback(watching, self._hooks.penalties))
+        if watching or closed or self._hooks.penalises:
+            ours.append(RolloutCallback(watching, self._hooks.penalties, closed))
         if self._untold is not None:
             ours.append(UntoldCallback(self._untold))
         every = ours if users is None else [*ours, users]
@@ -265,8 +267,10 @@ class ContinualLearner:
     def save(self, folder: str | Path) -> None:
         """Write a checkpoint: call it between two tasks, or, with `boundaries`, between two calls.
 
-        It holds networks, optimisers, methods and counters; no environment, no rollout, no global generator
-        (see `reseed`), and no statistics of a `VecNormalize`, which has a `save` of its own.
+        It holds networks, optimisers, methods, counters, and the generators that training draws from: the
+        global ones of torch, numpy and Python, and the action space's. With `reset_buffer=False` it holds the
+        off-policy buffer as well. It holds no environment and no generator of one, no rollout, and no
+        statistics of a `VecNormalize`, which has a `save` of its own.
 
         With `boundaries` it holds the task at hand as well: what was gathered of it, the ring, and the
         off-policy buffer.
@@ -275,11 +279,9 @@ class ContinualLearner:
             folder: Where to; an older checkpoint there is replaced in one step.
 
         Raises:
-            ValueError: if the folder holds something else, or an off-policy buffer would have to be kept.
+            ValueError: if the folder holds something else.
         """
-        told = self._untold is None
-        if told and isinstance(self.algorithm, OffPolicyAlgorithm) and not self.reset_buffer:
-            raise ValueError("reset_buffer is False; expected True, as a checkpoint holds no replay buffer.")
+        kept = self._untold is None and not self.reset_buffer  # it is in the task at hand's state otherwise
         snapshot.write(
             Path(folder),
             self.algorithm,
@@ -293,6 +295,7 @@ class ContinualLearner:
             },
             boundaries=None if self._untold is None else self._untold.boundaries,
             untold=None if self._untold is None else self._untold.state_dict(),
+            replay=pack_replay(self.algorithm) if kept else None,
         )
 
     @classmethod
@@ -331,6 +334,9 @@ class ContinualLearner:
 
     def restore(self, folder: str | Path) -> Self:
         """Take over the state in a checkpoint; this learner must be built like the one that was saved.
+
+        Global generators are put back too, so that training goes on as if it had never stopped, if the
+        environments do.
 
         Raises:
             CheckpointError: if a file is damaged, or was made by a different learner.

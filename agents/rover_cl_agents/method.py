@@ -70,6 +70,10 @@ class Method:
         """Give fresh gradients to add, where a closed form beats automatic differentiation; or None."""
         return None
 
+    def penalty(self) -> Tensor | None:
+        """Give the loss that `auxiliary_gradient` is the gradient of, for the log; None if there is none."""
+        return None
+
     def adjust_update(self, role: str, delta: Tensor) -> Tensor:
         """Edit the step that optimiser `role` has just made.
 

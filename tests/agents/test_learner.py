@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+import csv
+import random
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,10 @@ import torch
 from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
+from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
 
-from rover_cl_agents import EWC, ContinualLearner, PPOConfig, Replay
+from rover_cl_agents import DER, EWC, L2, SI, ContinualLearner, Distillation, L2Init, PPOConfig, Replay
 from rover_cl_agents.method import Method
 from rover_cl_agents.state import State
 from rover_cl_agents.vec_env import as_vec_env
@@ -91,6 +94,40 @@ def test_a_restored_learner_goes_on_as_if_never_stopped(
     np.testing.assert_array_equal(learner.predict(observations), other.predict(observations))
 
 
+@pytest.mark.parametrize(("algorithm", "discrete", "settings"), ALGORITHMS)
+def test_a_checkpoint_holds_the_generators_and_a_buffer_that_is_kept(
+    algorithm: Any, discrete: bool, settings: Any, bandit: Any, tmp_path: Path
+) -> None:
+    env = as_vec_env(bandit(0, 2, discrete=discrete))
+    model = algorithm("MlpPolicy", env, seed=0, device="cpu", **copy.deepcopy(settings))
+    learner = ContinualLearner(model, methods(), reset_buffer=False)
+    learner.learn_task(env, 128).save(tmp_path / "checkpoint")
+    learner.learn_task(bandit(1, 2, discrete=discrete), 128)
+    found = []
+    for put_back in (True, False):
+        other = ContinualLearner.load(tmp_path / "checkpoint", bandit(0, 2, discrete=discrete))
+        if not put_back:
+            other.algorithm.set_random_seed(7)
+        other.learn_task(bandit(1, 2, discrete=discrete), 128)
+        found.append(equal(weights(learner), weights(other)))
+    assert found == [True, False]
+    assert (tmp_path / "checkpoint" / "replay.safetensors").exists() == (algorithm in (SAC, TD3, DQN))
+
+
+def test_pythons_numpys_and_the_action_spaces_numbers_go_on(bandit: Any, tmp_path: Path) -> None:
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0))
+
+    def draw() -> list[float]:
+        space = learner.algorithm.action_space
+        return [random.random(), np.random.standard_normal(), torch.rand(1).item(), *space.sample().tolist()]
+
+    draw()
+    learner.save(tmp_path / "checkpoint")
+    expected = [draw(), draw()]
+    learner.restore(tmp_path / "checkpoint")
+    assert [draw(), draw()] == expected
+
+
 def test_the_switch_puts_exploration_and_optimisers_back(bandit: Any) -> None:
     class Look(BaseCallback):
         def _on_training_start(self) -> None:
@@ -142,6 +179,15 @@ def test_replay_and_ewc_keep_what_finetuning_loses(bandit: Any, seed: int) -> No
     assert new_with_replay > max(new - 0.3, new_with_ewc)
 
 
+def test_five_lines_on_an_environment_of_ones_own() -> None:
+    env = gymnasium.make("CartPole-v1")
+    learner = ContinualLearner(DQN("MlpPolicy", env), [Distillation(), EWC()])
+    learner.learn_task(env, 150)
+    learner.learn_task(gymnasium.make("CartPole-v1"), total_timesteps=150)
+    assert learner.tasks == [0, 1]
+    assert env.action_space.contains(learner.predict(np.zeros((1, 4), dtype=np.float32))[0])
+
+
 def test_a_task_known_again_keeps_its_number(bandit: Any) -> None:
     replay = Replay(capacity=20, batch_size=8)
     learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [replay])
@@ -170,6 +216,42 @@ def test_cost_counts_trained_parameters(bandit: Any) -> None:
     learner = ContinualLearner(SMALL.build(bandit(0, 8), 0))
     assert learner.cost().bytes == 0
     assert learner.cost().parameters == 2 * (4 * 32 + 32 + 32 * 32 + 32) + (32 * 2 + 2) + (32 + 1) + 2
+
+
+class Count(Method):
+    """Counts the steps that it is asked about."""
+
+    name = "count"
+    steps = 0
+
+    def adjust_update(self, role: str, delta: Tensor) -> Tensor:
+        self.steps += 1
+        return delta
+
+
+def test_the_hooks_are_there_again_after_loading(bandit: Any, tmp_path: Path) -> None:
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [Count()])
+    learner.learn_task(bandit(0, 8), 128).save(tmp_path / "c")
+    other = ContinualLearner.load(tmp_path / "c", bandit(0, 8), methods=[Count()])
+    other.learn_task(bandit(1, 8), 128)
+    found: Any = [method for each in (learner, other) for method in each.methods]
+    assert [method.steps for method in found] == [4, 4]  # one minibatch of 128, four epochs
+    assert not other.algorithm.policy.optimizer._optimizer_step_post_hooks
+
+
+def test_a_frozen_normaliser_stays_over_the_second_task(bandit: Any) -> None:
+    first, second = (VecNormalize(as_vec_env(bandit(task, 8)), norm_reward=False) for task in range(2))
+    learner = ContinualLearner(SMALL.build(first, 0), methods())
+    learner.learn_task(first, 512)
+    statistics: Any = first.obs_rms
+    moving = statistics.mean.copy()
+    assert abs(moving[0] - 1.5) < 0.2, "it has followed the first task"
+    second.obs_rms, second.training = first.obs_rms, False
+    learner.learn_task(second, 256)
+    np.testing.assert_array_equal(statistics.mean, moving)
+    second.training = True
+    learner.learn_task(second, 256)
+    assert abs(statistics.mean[0] - moving[0]) > 0.5, "one that runs forgets by itself"
 
 
 class Told(Method):
@@ -205,13 +287,49 @@ def test_the_networks_are_turned_to_each_task_and_back(bandit: Any, tmp_path: Pa
     assert isinstance(again, Told) and (again.reshaped, again.selected) == (1, [1])
 
 
-def test_penalties_are_logged(bandit: Any, tmp_path: Path) -> None:
-    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [Replay(capacity=20, batch_size=8)])
-    learner.algorithm.set_logger(configure(str(tmp_path), ["csv"]))
+PENALTIES: list[Any] = [
+    Replay(capacity=20, batch_size=8),
+    EWC(samples=20),
+    EWC(samples=20, proximal=True),
+    SI(),
+    L2Init(),
+    DER(capacity=20, batch_size=8),
+]
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "sac"])
+def test_penalties_are_logged(algorithm: str, bandit: Any, tmp_path: Path) -> None:
+    remedies = [type(method)(**method.describe()) for method in PENALTIES]
+    remedies[2].name = "proximal"
+    env = as_vec_env(bandit(0, 8))
+    sac: dict[str, Any] = {
+        "learning_starts": 16,
+        "buffer_size": 500,
+        "batch_size": 8,
+        "policy_kwargs": {"net_arch": [8]},
+    }
+    model: Any = SMALL.build(env, 0) if algorithm == "ppo" else SAC("MlpPolicy", env, device="cpu", **sac)
+    learner = ContinualLearner(model, remedies)
+    model.set_logger(configure(str(tmp_path), ["csv"]))
     for task in (0, 1):
-        learner.learn_task(bandit(task, 8), total_timesteps=256)
+        learner.learn_task(bandit(task, 8), total_timesteps=384)
+    model.logger.close()
+    with (tmp_path / "progress.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for method in remedies:
+        values = [float(row[f"methods/{method.name}"] or "nan") for row in rows]
+        assert [value for value in values if value == value][-1] > 0, method.name
+
+
+def test_the_logged_penalty_is_what_its_gradient_belongs_to(bandit: Any, tmp_path: Path) -> None:
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [L2(weight=2.0)])
+    learner.learn_task(bandit(0, 8), total_timesteps=128)
+    learner.algorithm.set_logger(configure(str(tmp_path), ["csv"]))
+    policy: Any = learner.algorithm.policy
+    with torch.no_grad():
+        policy.action_net.bias.add_(3.0)
+    learner.learn_task(bandit(1, 8), total_timesteps=128)  # one rollout, logged before its training
     learner.algorithm.logger.close()
-    lines = (tmp_path / "progress.csv").read_text(encoding="utf-8").splitlines()
-    column = lines[0].split(",").index("methods/replay")
-    values = [line.split(",")[column] for line in lines[1:] if line.split(",")[column]]
-    assert values and all(float(value) > 0 for value in values)
+    with (tmp_path / "progress.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["methods/l2"]) == pytest.approx(2.0 / 2 * 2 * 3.0**2)

@@ -91,8 +91,11 @@ def test_ppo_calls(bandit: Any) -> None:
 def test_sac_calls(bandit: Any) -> None:
     count, env = Count(), as_vec_env(bandit(0, 1))
     model = SAC("MlpPolicy", env, learning_starts=32, buffer_size=200, batch_size=8, device="cpu")
+    assert model.ent_coef_optimizer is not None
+    model.ent_coef_optimizer.register_step_post_hook(lambda *_: count.calls.update(["entropy"]))
     ContinualLearner(model, [count]).learn_task(env, total_timesteps=128)
     assert set(count.calls.values()) == {96}
+    assert count.calls.pop("entropy") == 96
     assert set(count.calls) == {"actor before", "actor after", "critic before", "critic after"}
     assert model._n_updates == 96
 

@@ -6,26 +6,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-import numpy as np
-import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from rover_cl_agents.boundaries.finders import Boundaries
 from rover_cl_agents.boundaries.signals import Glimpse, glimpse, pack, unpack
 from rover_cl_agents.boundaries.snapshot_ring import SnapshotRing, experience_as_of, replay_position
 from rover_cl_agents.experience.recent import refuse_dicts
+from rover_cl_agents.experience.transitions import pack_replay, unpack_replay
 from rover_cl_agents.method import Method
 from rover_cl_agents.recurrent import acting_lstm
 from rover_cl_agents.state import State, under
-
-COLUMNS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
-"""What a replay buffer holds of each transition."""
-
-CLOCKED = ("lr_schedule", "exploration_schedule", "learning_starts")
-"""What algorithms have that counts from a boundary on."""
 
 
 class Untold:
@@ -171,7 +163,7 @@ class Untold:
         parts: dict[str, Mapping[str, Any]] = {
             "boundaries": self.boundaries.state_dict(),
             "ring": self._ring.state_dict(),
-            "replay": _pack_replay(self._algorithm),
+            "replay": pack_replay(self._algorithm),
             "seen": {} if self._seen is None else pack(self._seen),
         }
         parts |= {f"gathered.{i}": method.pause() for i, method in enumerate(self._methods)}
@@ -198,7 +190,7 @@ class Untold:
         self._ring.load_state_dict(under(state, "ring"))
         seen = under(state, "seen")
         self._seen = unpack(seen) if seen else None
-        _unpack_replay(self._algorithm, under(state, "replay"))
+        unpack_replay(self._algorithm, under(state, "replay"))
         for i, method in enumerate(self._methods):
             method.resume(self.task, under(state, f"gathered.{i}"))
 
@@ -222,30 +214,3 @@ class UntoldCallback(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         self._untold.end_rollout()
-
-
-def _pack_replay(algorithm: BaseAlgorithm) -> dict[str, Any]:
-    """Give the filled rows of the replay buffer; on-policy nothing."""
-    buffer = algorithm.replay_buffer if isinstance(algorithm, OffPolicyAlgorithm) else None
-    if buffer is None:
-        return {}
-    # An optimised buffer keeps the latest row's successor in the row after it.
-    rows = buffer.buffer_size if buffer.full else min(buffer.pos + 1, buffer.buffer_size)
-    columns = {name: getattr(buffer, name) for name in COLUMNS if hasattr(buffer, name)}
-    packed: dict[str, Any] = {name: torch.from_numpy(column[:rows]) for name, column in columns.items()}
-    return {**packed, "position": int(buffer.pos), "full": bool(buffer.full)}
-
-
-def _unpack_replay(algorithm: BaseAlgorithm, state: State) -> None:
-    """Take back what `_pack_replay` gave."""
-    if not isinstance(algorithm, OffPolicyAlgorithm) or algorithm.replay_buffer is None:
-        return
-    buffer = algorithm.replay_buffer
-    for name in COLUMNS:
-        if hasattr(buffer, name):
-            values = np.asarray(state[name])
-            column = getattr(buffer, name)
-            if values.shape[1:] != column.shape[1:] or len(values) > len(column):
-                raise ValueError(f"{name} of the replay buffer was {values.shape}, here {column.shape}.")
-            column[: len(values)] = values
-    buffer.pos, buffer.full = int(cast(int, state["position"])), bool(state["full"])

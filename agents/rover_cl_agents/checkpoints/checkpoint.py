@@ -72,6 +72,10 @@ def read(folder: Path) -> tuple[dict[str, Tensors], dict[str, Any]]:
     index = _read_index(folder / INDEX)
     tensors = {}
     for stem, digest in index["digests"].items():
+        if not stem.isidentifier():
+            raise CheckpointError(
+                f"{folder / INDEX} names a file {stem!r}; expected one of the folder's own."
+            )
         path = folder / f"{stem}.safetensors"
         try:
             data = path.read_bytes()

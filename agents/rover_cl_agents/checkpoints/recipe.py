@@ -72,8 +72,12 @@ def build(recipe: dict[str, Any], env: Env) -> BaseAlgorithm:
             f"the algorithm's {', '.join(recipe['unwritten'])} can't be kept as JSON; "
             "build it yourself and give it as algorithm=."
         )
+    kind = ALGORITHMS[recipe["algorithm"]]()
+    odd = sorted(set(recipe["settings"]) - (set(inspect.signature(kind.__init__).parameters) - LEFT_OUT))
+    if odd:
+        raise ValueError(f"{odd[0]!r} is no setting of {kind.__name__} that a checkpoint may give.")
     settings = {name: _read(value) for name, value in recipe["settings"].items()}
-    return ALGORITHMS[recipe["algorithm"]]()(recipe["policy"], as_vec_env(env), device="cpu", **settings)
+    return kind(recipe["policy"], as_vec_env(env), device="cpu", **settings)
 
 
 def _write(value: Any) -> Any:
@@ -115,9 +119,11 @@ def _read(value: Any) -> Any:
         return LinearSchedule(*map(float, value["linear"]))
     if isinstance(value, dict) and set(value) == {"torch"}:
         home, _, name = str(value["torch"]).partition(".")
-        if home not in ("nn", "optim"):
-            raise ValueError(f"{value['torch']!r} is neither a torch.nn nor a torch.optim class.")
-        return getattr(getattr(torch, home), name)
+        parents: dict[str, type] = {"nn": torch.nn.Module, "optim": torch.optim.Optimizer}
+        found = getattr(getattr(torch, home), name, None) if home in parents else None
+        if not (isinstance(found, type) and issubclass(found, parents[home])):
+            raise ValueError(f"{value['torch']!r} is no module of torch.nn and no optimiser of torch.optim.")
+        return found
     if isinstance(value, dict):
         return {key: _read(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -13,6 +13,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from rover_cl_agents.boundaries.finders import BOUNDARIES, Boundaries
 from rover_cl_agents.checkpoints import checkpoint, recipe
 from rover_cl_agents.checkpoints.checkpoint import CheckpointError, Tensors
+from rover_cl_agents.checkpoints.generators import pack_generators, unpack_generators
+from rover_cl_agents.experience.transitions import unpack_replay
 from rover_cl_agents.method import Method
 from rover_cl_agents.methods import METHODS
 from rover_cl_agents.networks import policy_tensors
@@ -34,6 +36,7 @@ def write(
     switch: Mapping[str, bool],
     boundaries: Boundaries | None = None,
     untold: State | None = None,
+    replay: State | None = None,
 ) -> None:
     """Write a learner's state.
 
@@ -46,6 +49,7 @@ def write(
         switch: What the learner puts back at a task switch, by the names of its arguments.
         boundaries: Where tasks end, if nobody tells.
         untold: State of the task at hand then.
+        replay: The off-policy buffer, where the next task keeps it.
 
     Raises:
         ValueError: if the folder holds something else.
@@ -62,20 +66,18 @@ def write(
             {
                 "name": method.name,
                 "settings": method.describe(),
-                "scalars": {n: v for n, v in state.items() if not isinstance(v, torch.Tensor)},
+                "scalars": _split(state)[1],
             }
             for method, state in zip(methods, states, strict=True)
         ],
     }
     tensors = _tensors(algorithm, states)
+    tensors["generators"], values["generators"] = pack_generators(algorithm)
     if boundaries is not None:
-        state = untold or {}
-        tensors["untold"] = {n: v for n, v in state.items() if isinstance(v, torch.Tensor)}
-        values["boundaries"] = {
-            "name": boundaries.name,
-            "settings": boundaries.describe(),
-            "scalars": {n: v for n, v in state.items() if not isinstance(v, torch.Tensor)},
-        }
+        tensors["untold"], scalars = _split(untold or {})
+        values["boundaries"] = {**(_described(boundaries) or {}), "scalars": scalars}
+    if replay:
+        tensors["replay"], values["replay"] = _split(replay)
     checkpoint.write(folder.absolute(), tensors, values)
 
 
@@ -151,6 +153,10 @@ def restore(
         for name, value in index["counters"].items():
             if name in COUNTERS and hasattr(algorithm, name):
                 setattr(algorithm, name, value)
+        if "replay" in index:
+            unpack_replay(algorithm, {**tensors["replay"], **index["replay"]})
+        if "generators" in index:
+            unpack_generators(algorithm, tensors["generators"], index["generators"])
         tasks, steps = [int(task) for task in index["tasks"]], int(index["steps"])
         scalars = {} if boundaries is None else index["boundaries"]["scalars"]
     return tasks, steps, {**tensors.get("untold", {}), **scalars}
@@ -206,6 +212,12 @@ def _check(
 
 def _described(boundaries: Boundaries | None) -> dict[str, Any] | None:
     return None if boundaries is None else {"name": boundaries.name, "settings": boundaries.describe()}
+
+
+def _split(state: State) -> tuple[Tensors, dict[str, Any]]:
+    """Divide a state into its tensors and the rest."""
+    tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+    return tensors, {name: value for name, value in state.items() if name not in tensors}
 
 
 def _names(entry: Mapping[str, Any] | None) -> str:

@@ -13,8 +13,8 @@ from rover_cl_agents.methods.clear import CLEAR as CLEAR
 from rover_cl_agents.methods.clear import CLEARConfig as CLEARConfig
 from rover_cl_agents.methods.der import DER as DER
 from rover_cl_agents.methods.der import DERConfig as DERConfig
-from rover_cl_agents.methods.distill import Distill as Distill
-from rover_cl_agents.methods.distill import DistillConfig as DistillConfig
+from rover_cl_agents.methods.distill import Distillation as Distillation
+from rover_cl_agents.methods.distill import DistillationConfig as DistillationConfig
 from rover_cl_agents.methods.echo_replay import EchoReplay as EchoReplay
 from rover_cl_agents.methods.echo_replay import EchoReplayConfig as EchoReplayConfig
 from rover_cl_agents.methods.ewc import EWC as EWC
@@ -67,7 +67,7 @@ METHODS: dict[str, tuple[type, Callable[[Any], Method]]] = {
     EchoReplay.name: (EchoReplayConfig, EchoReplay),
     DER.name: (DERConfig, DER),
     CLEAR.name: (CLEARConfig, CLEAR),
-    Distill.name: (DistillConfig, Distill),
+    Distillation.name: (DistillationConfig, Distillation),
     SDFT.name: (SDFTConfig, SDFT),
     Generative.name: (GenerativeConfig, Generative),
     EWC.name: (EWCConfig, EWC),

@@ -22,8 +22,8 @@ POOL = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class DistillConfig:
-    """Settings of `Distill`."""
+class DistillationConfig:
+    """Settings of `Distillation`."""
 
     teacher: Literal["frozen", "ema"] = "frozen"
     """`frozen`: the policy at the last task's end. `ema`: from the first task's end on, a running average of
@@ -65,7 +65,7 @@ class DistillConfig:
             raise ValueError(f"weight is {self.weight}; expected a finite number >= 0.")
 
 
-class Distill(Method):
+class Distillation(Method):
     """Hold the policy to what an older copy of it, the teacher, answers.
 
     The first task is learned as if there were no method. From then on `weight` × the divergence from the
@@ -80,7 +80,7 @@ class Distill(Method):
     1 / (1 − decay) steps later.
 
     Args:
-        config: The settings; or give them by name: `Distill(weight=0.1)`.
+        config: The settings; or give them by name: `Distillation(weight=0.1)`.
 
     Source: Hinton et al. 2015, "Distilling the knowledge in a neural network"; Li and Hoiem 2016, "Learning
     without forgetting" (`current`); Tarvainen and Valpola 2017, "Mean teachers are better role models"
@@ -89,10 +89,10 @@ class Distill(Method):
 
     name: ClassVar[str] = "distill"
 
-    def __init__(self, config: DistillConfig | None = None, **settings: Any) -> None:
+    def __init__(self, config: DistillationConfig | None = None, **settings: Any) -> None:
         if config is not None and settings:
             raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = DistillConfig(**settings) if config is None else config
+        self.config = DistillationConfig(**settings) if config is None else config
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm and a seed; there is no teacher yet."""

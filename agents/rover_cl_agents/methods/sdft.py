@@ -69,7 +69,7 @@ class SDFT(Method):
       1 / (1 − decay) steps or so (`ema`), or from before the task (`frozen`).
 
     It is not a memory: no state of an old task is kept, and nothing is asked about one. With `ema` it only
-    smooths the way of the policy; with `frozen` it is `Distill` on current states, reversed. Against
+    smooths the way of the policy; with `frozen` it is `Distillation` on current states, reversed. Against
     forgetting expect little from it alone. There is no importance weight either: the states are visited by
     this very student, or nearly so.
 

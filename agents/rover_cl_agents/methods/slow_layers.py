@@ -1,4 +1,4 @@
-"""Slow layers: let the first layers of the acting network change little once they have learned."""
+"""Slow layers: let the first layers or the whole acting network change little once it has learned."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 
+from rover_cl_agents.importance.holder import acting_parameters
 from rover_cl_agents.method import Method
 from rover_cl_agents.networks import acting_stack
 from rover_cl_agents.outputs import actor_role
@@ -21,15 +22,16 @@ class SlowLayersConfig:
     """Settings of `SlowLayers`."""
 
     layers: int = 1
-    """How many linear layers are slow, from the input on, >= 1."""
+    """How many linear layers are slow, from the input on, >= 0; 0: the whole acting network, which is a low
+    learning rate after the first task."""
     factor: float = 0.1
     """Of their learning rate, in [0, 1]; 1 switches the method off, 0 freezes them."""
     after: int = 1
     """Tasks that are learned at full speed first, >= 0."""
 
     def __post_init__(self) -> None:
-        if self.layers < 1:
-            raise ValueError(f"layers is {self.layers}; expected at least 1.")
+        if self.layers < 0:
+            raise ValueError(f"layers is {self.layers}; expected at least 0.")
         if not 0.0 <= self.factor <= 1.0:
             raise ValueError(f"factor is {self.factor}; expected a number in [0, 1].")
         if self.after < 0:
@@ -40,7 +42,8 @@ class SlowLayers(Method):
     """Scale the steps of the acting network's first layers by `factor`, from the second task on.
 
     The steps, not the learning rate: Stable-Baselines3 writes one rate into all groups of an optimiser. A
-    feature extractor before the layers is slow as well, even where critics share it; so is an LSTM.
+    feature extractor before the layers is slow as well, even where critics share it; so is an LSTM. Value
+    networks and the exploration spread go on at full speed.
 
     Args:
         config: The settings; or give them by name: `SlowLayers(factor=0.1)`.
@@ -69,6 +72,8 @@ class SlowLayers(Method):
 
     def _slow(self) -> set[int]:
         """Give the ids of the slow weights."""
+        if not self.config.layers:
+            return {id(p) for p in acting_parameters(self.algorithm.policy).values()}
         stack = acting_stack(self.algorithm.policy)
         linear = [part for part in stack if isinstance(part, nn.Linear)]
         if len(linear) < self.config.layers:

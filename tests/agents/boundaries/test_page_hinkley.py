@@ -35,6 +35,19 @@ def test_each_side_sees_its_own_change() -> None:
             assert expected is None or test.change == 10
 
 
+def test_a_step_after_a_hundred_zeros_is_found_in_time_and_noise_is_not() -> None:
+    step = [0.0] * 100 + [1.0] * 100
+    for threshold, index in ((5.0, 105), (20.0, 122)):
+        test = PageHinkley(delta=0.005, threshold=threshold, side="rise")
+        assert first_alarm(test, step) == index
+        assert test.change == 100
+    noise = np.random.default_rng(0).standard_normal(5000)
+    assert first_alarm(PageHinkley(delta=0.05, threshold=50.0, side="rise"), noise) is None
+    noise[1000:] += 1.0
+    alarm = first_alarm(PageHinkley(delta=0.05, threshold=50.0, side="rise"), noise)
+    assert alarm is not None and 1000 < alarm < 1100
+
+
 def test_there_is_no_alarm_before_the_minimum() -> None:
     values = [0.0, 9.0, 9.0, 9.0]
     assert first_alarm(PageHinkley(delta=0.0, threshold=1.0), values) == 1

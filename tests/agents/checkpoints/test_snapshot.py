@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -56,6 +59,76 @@ def test_a_damaged_index_is_named(bandit: Any, saved: Path) -> None:
     shutil.rmtree(saved)
     with pytest.raises(CheckpointError, match="can't be read"):
         ContinualLearner.load(saved, bandit(0, 8))
+
+
+class Malice:
+    """Touches a file where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("name", ["policy", "optimizers", "methods", "generators"])
+def test_a_pickle_in_a_files_place_runs_nothing(bandit: Any, saved: Path, name: str) -> None:
+    mark = saved.parent / "mark"
+    pickled = pickle.dumps(Malice(mark))
+    pickle.loads(pickled)
+    assert mark.exists(), "a pickle that does nothing shows nothing"
+    mark.unlink()
+    archive = io.BytesIO()
+    torch.save(Malice(mark), archive)
+    index = json.loads((saved / "learner.json").read_text())
+    for data in (pickled, archive.getvalue()):
+        (saved / f"{name}.safetensors").write_bytes(data)
+        index["digests"][name] = hashlib.sha256(data).hexdigest()
+        (saved / "learner.json").write_text(json.dumps(index))
+        with pytest.raises(CheckpointError, match=f"{name}.safetensors is no safetensors file"):
+            ContinualLearner.load(saved, bandit(0, 8))
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "expected"),
+    [
+        (("algorithm", "algorithm"), "os.system", "os.system"),
+        (("algorithm", "policy"), "os.system", "os.system"),
+        (("algorithm", "settings", "policy_kwargs", "activation_fn"), {"torch": "nn.os"}, "no module"),
+        (("algorithm", "settings", "policy_kwargs", "activation_fn"), {"torch": "nn.init"}, "no module"),
+        (("algorithm", "settings", "policy_kwargs", "activation_fn"), {"torch": "os.system"}, "no module"),
+        (("algorithm", "settings", "rollout_buffer_class"), {"stable_baselines3": "os"}, "'os'"),
+        (("algorithm", "settings", "tensorboard_log"), "/nowhere", "'tensorboard_log' is no setting of PPO"),
+        (("algorithm", "settings", "verbose"), 2, "'verbose' is no setting of PPO"),
+        (("methods", 0, "name"), "os.system", "'os.system' isn't this package's"),
+        (("methods", 0, "settings", "weight"), "os.system", "weight|str"),
+        (("digests", "../policy"), "0", "names a file '../policy'"),
+        (("generators", "action_space", "bit_generator"), "os", "PCG64"),
+    ],
+)
+def test_an_index_that_names_something_else_is_refused(
+    bandit: Any, saved: Path, place: tuple[Any, ...], value: Any, expected: str
+) -> None:
+    index = json.loads((saved / "learner.json").read_text())
+    entry = index
+    for key in place[:-1]:
+        entry = entry[key]
+    entry[place[-1]] = value
+    (saved / "learner.json").write_text(json.dumps(index))
+    with pytest.raises(CheckpointError, match=expected) as caught:
+        ContinualLearner.load(saved, bandit(0, 8))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_without_generators_leaves_them_alone(bandit: Any, saved: Path) -> None:
+    index = json.loads((saved / "learner.json").read_text())
+    del index["generators"], index["digests"]["generators"]
+    (saved / "learner.json").write_text(json.dumps(index))
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), methods())
+    before = torch.get_rng_state()
+    learner.restore(saved)
+    assert torch.equal(before, torch.get_rng_state())
 
 
 def test_a_checkpoint_of_another_learner_is_refused(bandit: Any, saved: Path) -> None:

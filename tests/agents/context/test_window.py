@@ -15,7 +15,7 @@ from rover_cl_agents import (
     AttentionWindow,
     ContextConfig,
     ContinualLearner,
-    Distill,
+    Distillation,
     DQNConfig,
     PPOConfig,
     Replay,
@@ -90,7 +90,9 @@ def test_every_algorithm_learns_from_windows_and_resumes_to_the_bit(
 
     def learner() -> ContinualLearner:
         env = context.wrap(bandit(0, 4, discrete=discrete))
-        return ContinualLearner(config.build(env, 0, context.policy_kwargs()), [Distill(capacity=16)], seed=0)
+        return ContinualLearner(
+            config.build(env, 0, context.policy_kwargs()), [Distillation(capacity=16)], seed=0
+        )
 
     def second(one: ContinualLearner) -> dict[str, torch.Tensor]:
         one.reseed(7)
@@ -106,7 +108,7 @@ def test_every_algorithm_learns_from_windows_and_resumes_to_the_bit(
 def test_replay_holds_what_was_answered_to_windows(bandit: Any) -> None:
     """Replay, distillation and EWC meet windows as they meet any observation."""
     context = ContextConfig(steps=2)
-    for remedy in (Replay(capacity=16), EWC(samples=16), Distill(capacity=16)):
+    for remedy in (Replay(capacity=16), EWC(samples=16), Distillation(capacity=16)):
         model = PPOConfig(n_steps=16, net=(8,)).build(context.wrap(bandit(0)), 0)
         learner = ContinualLearner(model, [remedy])
         for task in (0, 1):

@@ -12,7 +12,7 @@ from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 from torch import Tensor
 
 from rover_cl_agents import ContinualLearner, PPOConfig
-from rover_cl_agents.methods.distill import Distill, DistillConfig
+from rover_cl_agents.methods.distill import Distillation, DistillationConfig
 from rover_cl_agents.vec_env import as_vec_env
 
 SMALL = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(32, 32))
@@ -37,8 +37,8 @@ def build(algorithm: Any, discrete: bool, settings: Any, bandit: Any, remedies: 
     )
 
 
-def method(**settings: Any) -> Distill:
-    return Distill(**{"capacity": 64, "batch_size": 32, "weight": 1.0, **settings})
+def method(**settings: Any) -> Distillation:
+    return Distillation(**{"capacity": 64, "batch_size": 32, "weight": 1.0, **settings})
 
 
 def weights(learner: ContinualLearner) -> list[Tensor]:
@@ -49,14 +49,14 @@ def equal(a: list[Tensor], b: list[Tensor]) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def learned(bandit: Any, discrete: bool = False, **settings: Any) -> Distill:
+def learned(bandit: Any, discrete: bool = False, **settings: Any) -> Distillation:
     distill = method(**settings)
     learner = build(PPO, discrete, {"n_steps": 16, "batch_size": 32}, bandit, [distill])
     learner.learn_task(bandit(0, 2, discrete=discrete), total_timesteps=128)
     return distill
 
 
-def answer(distill: Distill, bias: list[float], log_std: float) -> None:
+def answer(distill: Distillation, bias: list[float], log_std: float) -> None:
     """Make the policy answer `bias` everywhere."""
     policy: Any = distill.algorithm.policy
     with torch.no_grad():
@@ -132,7 +132,7 @@ def test_gradient_equals_finite_differences(bandit: Any, monkeypatch: Any) -> No
             assert (values[0] - values[1]) / 2e-6 == pytest.approx(gradient[index].item(), rel=1e-5)
 
 
-def learned_double(bandit: Any, discrete: bool, settings: Any) -> Distill:
+def learned_double(bandit: Any, discrete: bool, settings: Any) -> Distillation:
     """A method in float64 whose policy has left its teacher."""
     monkey = PPO("MlpPolicy", as_vec_env(bandit(0, 2, discrete=discrete)), seed=0, device="cpu")
     distill = method(**settings)
@@ -151,7 +151,7 @@ def learned_double(bandit: Any, discrete: bool, settings: Any) -> Distill:
     return distill
 
 
-def loss_at(distill: Distill) -> Tensor:
+def loss_at(distill: Distillation) -> Tensor:
     distill._generator.manual_seed(1)
     loss = distill.auxiliary_loss("policy")
     assert loss is not None
@@ -245,7 +245,7 @@ def scores(bandit: Any, remedies: list[Any], seed: int) -> tuple[float, float]:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_it_keeps_what_finetuning_loses(bandit: Any, seed: int) -> None:
     lost, _ = scores(bandit, [], seed)
-    kept, new = scores(bandit, [Distill(capacity=500, batch_size=128, weight=0.3)], seed)
+    kept, new = scores(bandit, [Distillation(capacity=500, batch_size=128, weight=0.3)], seed)
     assert lost < -0.7
     assert kept > lost / 3
     assert new > -1
@@ -267,6 +267,6 @@ def test_it_keeps_what_finetuning_loses(bandit: Any, seed: int) -> None:
 )
 def test_ranges(field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{field} is {value!r}; expected"):
-        DistillConfig(**{field: value})
+        DistillationConfig(**{field: value})
     with pytest.raises(ValueError, match="not both"):
-        Distill(DistillConfig(), **{field: value})
+        Distillation(DistillationConfig(), **{field: value})

@@ -48,6 +48,32 @@ def test_it_is_replay_with_other_defaults(bandit: Any) -> None:
     assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
 
 
+def test_weight_zero_is_finetuning_to_the_bit(bandit: Any) -> None:
+    found = []
+    for methods in ([], [EchoReplay(weight=0.0)], [EchoReplay()]):
+        learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), methods)
+        for task in (0, 1):
+            learner.learn_task(bandit(task, 8), total_timesteps=256)
+        found.append([tensor.clone() for tensor in learner.algorithm.policy.state_dict().values()])
+    plain, off, on = found
+    assert all(torch.equal(a, b) for a, b in zip(plain, off, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(plain, on, strict=True))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_it_keeps_what_finetuning_loses(bandit: Any, seed: int) -> None:
+    config, scores = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(32, 32)), []
+    for methods in ([], [EchoReplay(batch_size=64, echoes=512)]):
+        learner = ContinualLearner(config.build(bandit(0), seed), methods)
+        for task in range(2):
+            learner.learn_task(bandit(task), total_timesteps=6144)
+        scores.append([bandit(task).score(learner.predict) for task in range(2)])
+    (lost, _), (kept, new) = scores
+    assert lost < -0.8
+    assert kept > lost / 3
+    assert new > -1.0
+
+
 def test_settings_or_a_config_not_both() -> None:
     with pytest.raises(ValueError, match="not both"):
         EchoReplay(EchoReplayConfig(), weight=1.0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,45 @@ def test_no_loss_and_no_gradient_right_after_the_snapshot(bandit: Any) -> None:
     gradients = torch.autograd.grad(loss, list(replay.algorithm.policy.parameters()), allow_unused=True)
     assert max(float(g.abs().max()) for g in gradients if g is not None) < 1e-5
     assert replay.auxiliary_loss("critic") is None
+
+
+@pytest.fixture
+def double() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("discrete", [False, True])
+@pytest.mark.parametrize("echoes", [0, 256])
+def test_gradient_equals_finite_differences(
+    echoes: int, discrete: bool, bandit: Any, monkeypatch: pytest.MonkeyPatch, double: None
+) -> None:
+    monkeypatch.setattr("stable_baselines3.common.policies.preprocess_obs", lambda obs, *_a, **_k: obs)
+    learner, replay = learner_of(bandit, PPO, discrete, echoes=echoes)
+    policy: Any = learner.algorithm.policy
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        states = torch.randn(12, 4, generator=generator)
+        replay.memory.store(0, states, read(policy, states))
+        replay.echoes.store(0, lambda made: read(policy, made))
+        for p in policy.parameters():  # away from where the loss has no slope
+            p.add_(0.3 * torch.randn(p.shape, generator=generator))
+
+    def loss() -> torch.Tensor:  # the memory is smaller than a batch, and there is one block of echoes
+        found = replay.auxiliary_loss("policy")
+        assert found is not None and found.dtype == torch.float64
+        return found
+
+    weight = policy.mlp_extractor.policy_net[0].weight
+    (gradient,) = torch.autograd.grad(loss(), weight)
+    for index in [(0, 0), (5, 3)]:
+        values = []
+        for step in (1e-6, -2e-6, 1e-6):
+            with torch.no_grad():
+                weight[index] += step
+            values.append(loss().item())
+        assert (values[0] - values[1]) / 2e-6 == pytest.approx(gradient[index].item(), rel=1e-5)
 
 
 def test_the_value_network_and_the_spread_are_free(bandit: Any) -> None:

@@ -138,17 +138,18 @@ def _optimizer(policy: Any) -> torch.optim.Optimizer:
 def score(bandit: Any, seed: int, *methods: Sharpen) -> tuple[float, float]:
     learner = ContinualLearner(SMALL.build(bandit(0), seed), methods)
     for task in range(2):
-        learner.learn_task(bandit(task), total_timesteps=8192)
+        learner.learn_task(bandit(task), total_timesteps=6144)
     return bandit(0).score(learner.predict), bandit(1).score(learner.predict)
 
 
-@pytest.mark.parametrize(("variant", "seed"), [("kwta", 0), ("softmax", 1)])
-def test_sharp_nodes_keep_what_finetuning_loses(variant: str, seed: int, bandit: Any) -> None:
+@pytest.mark.parametrize("seed", [0, 1])
+def test_sharp_nodes_keep_what_finetuning_loses(seed: int, bandit: Any) -> None:
     lost, _ = score(bandit, seed)
-    kept, new = score(bandit, seed, Sharpen(variant=variant))
-    assert lost < -1
-    assert kept > lost / 2
-    assert new > -0.5
+    assert lost < -0.9
+    for variant in ("kwta", "softmax", "fta"):  # French's loss alone keeps little or nothing here
+        kept, new = score(bandit, seed, Sharpen(variant=variant))
+        assert kept > lost / 2
+        assert new > -0.5
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 import torch
 from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 
+from rover_cl_agents import ContinualLearner, PPOConfig, probes
 from rover_cl_agents.outputs import read
 from rover_cl_agents.probes import plasticity
 from rover_cl_agents.probes.decodability import (
@@ -17,7 +18,7 @@ from rover_cl_agents.probes.decodability import (
     relearn_readout,
     ridge,
 )
-from rover_cl_agents.units.hidden_layers import hidden_layers
+from rover_cl_agents.units.hidden_layers import activations, hidden_layers
 from rover_cl_agents.vec_env import as_vec_env
 
 
@@ -165,3 +166,24 @@ def test_a_lost_readout_is_relearned_and_lost_features_are_not(
         first.weight.zero_()
     assert decodability(policy, states, old) < 0.05
     assert relearn_readout(policy, states, old).after > 100 * again.after
+
+
+def test_a_user_probes_a_learner_before_and_after_a_task(bandit: Any) -> None:
+    config = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(16, 16))
+    learner = ContinualLearner(config.build(bandit(0), 0)).learn_task(bandit(0), 2048)
+    policy, states, others = (
+        learner.algorithm.policy,
+        *(torch.as_tensor(bandit(t).draw(512)) for t in (0, 1)),
+    )
+    old = read(policy, states).detach()
+    before = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
+    assert probes.update_norm(before, policy.state_dict()) == 0.0
+    learner.learn_task(bandit(1), 2048)
+    moved, generator = probes.update_norm(before, policy.state_dict()), torch.get_rng_state()
+    health = probes.layer_health(policy, states)
+    assert moved > 0.1 and len(health) == 4
+    known, again = probes.decodability(policy, states, old), probes.relearn_readout(policy, states, old)
+    assert known > 0.9 and again.before > 10 * again.after and again.share > 0.9
+    hidden = [activations(policy, each)["mlp_extractor.policy_net.2"] for each in (states, others)]
+    assert probes.activation_overlap(*hidden) < probes.activation_overlap(hidden[0], hidden[0]) <= 1.0
+    assert torch.equal(generator, torch.get_rng_state())
