@@ -39,12 +39,13 @@ def storm(steps: int = SHORT) -> Stream:
     """Opportunity's last weeks: dust rises within a quarter of a segment, stays, and clears as slowly.
 
     Under the clear sky the order is to drive to A; from half the way into the storm on it is to live through
-    it. The battery is old and nearly empty: who keeps driving in the dark spends it, who parks does not.
+    it. The battery is old and nearly empty, and rovers think for 15 s after every 5 s of driving: who keeps
+    driving in the dark spends it, as does who drives at random; who parks does not.
 
     Args:
         steps: of each of the three segments.
     """
-    base = Conditions(clock_rate=2.0, time_of_sol=0.5, initial_charge=0.05, battery_health=0.5)
+    base = Conditions(clock_rate=4.0, time_of_sol=0.5, initial_charge=0.05, battery_health=0.5)
     clear = CLEAR.over(base)
     parked = replace(MISSIONS["survive"], energy=100.0)  # what driving costs must be felt before the end
     dark = GLOBAL.over(replace(base, mission=parked))

@@ -159,7 +159,7 @@ def steer_bias(reach: float = 0.3, turns: int = 2) -> Stream:
     )
 
 
-def soil_slope(grade: float = 0.25) -> Stream:
+def soil_slope(grade: float = 0.18) -> Stream:
     """Endurance: up the outcrop one drives straight, up the sand of the same slope one has to tack.
 
     Bedrock holds on every slope here; on sand the slip grows with the grade along the heading, and a rover
@@ -179,7 +179,6 @@ def soil_slope(grade: float = 0.25) -> Stream:
         "up a slope of outcrop, then up one of sand (Endurance)",
         tasks,
         (0, 1),
-        steps=12 * ROLLOUT,
     )
 
 
