@@ -87,7 +87,7 @@ def mars10() -> Stream:
         "curiosity": rocky,
         "sand-slope": sand,
         "meridiani": get_site("meridiani").conditions,
-        "martian": Conditions(martian=1.0),
+        "martian": Conditions(martian=1.0, martian_speed=0.01, martian_sight=3.0),
         "dust": GLOBAL.over(Conditions(dust_factor=0.5)),
         "target-b": Conditions(target_b=1.0),
     }
@@ -98,7 +98,7 @@ def mars10() -> Stream:
         [Task(name=name, conditions=c) for name, c in conditions.items()],
         range(len(conditions)),
         conflicts=[(0, 7), *(pair for t in range(last) for pair in ((t, last), (last, t)))],
-        steps=[SHORT] * 3 + [LONG] + [SHORT] * 3 + [LONG, SHORT, 3 * LONG],
+        steps=[SHORT] * 7 + [LONG, SHORT, 4 * LONG],
     )
     return replace(stream, world=World(systems=("bodies", "power")))
 
