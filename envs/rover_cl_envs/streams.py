@@ -191,6 +191,7 @@ STREAMS: dict[str, Callable[[], Stream]] = {
     "steer-bias": steer_bias,
     "soil-slope": soil_slope,
     "event": event,
+    "storm": storm,
     "mars6": mars6,
     "gravity": gravity,
     "mars100": mars100,
