@@ -350,7 +350,8 @@ def watch(
 @app.command(epilog="Example: rover-cl drivers lookalike mars6:target-b --episodes 500")
 def drivers(
     tasks: Annotated[
-        list[str] | None, typer.Argument(help="Streams, tasks of them, or missions: lookalike, mars6:target-b, image.")
+        list[str] | None,
+        typer.Argument(help="Streams, tasks of them, or missions: lookalike, mars6:target-b, image."),
     ] = None,
     episodes: Annotated[int, typer.Option(help="Episodes of each task.", min=1)] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the maps.", min=0)] = 0,

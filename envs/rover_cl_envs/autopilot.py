@@ -67,4 +67,3 @@ def finish(batch: Batch, commands: Commands, distance: Values, bearing: Values) 
     out[there, 1] = np.where(turns, np.clip(GAIN * bearing, -1, 1), 0.0)[there]
     out[there & (distance < missions[:, STANDOFF_NEAR]) & ~turns, 0] = BACKING
     return out
-

@@ -73,9 +73,7 @@ class Stream:
             raise ValueError(
                 f"Segment.task is {wrong[0]}, expected an index from 0 to {len(self.tasks) - 1}."
             )
-        strangers = [
-            (a, b) for a, b in self.conflicts if a == b or not {a, b} <= set(range(len(self.tasks)))
-        ]
+        strangers = [(a, b) for a, b in self.conflicts if a == b or not {a, b} <= set(range(len(self.tasks)))]
         if strangers:
             raise ValueError(
                 f"Stream.conflicts holds {strangers[0]}, "

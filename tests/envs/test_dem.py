@@ -249,7 +249,9 @@ def test_a_file_that_is_cut_short_says_so(tmp_path: Path, attached: bool) -> Non
     path = write_pds3(tmp_path, hills(), attached=attached)
     image = path if attached else tmp_path / "DTM.IMG"
     image.write_bytes(image.read_bytes()[:9000])
-    with pytest.raises(ValueError, match=r"can't be read to its end, expected \d+ x \d+ posts: it is cut short"):
+    with pytest.raises(
+        ValueError, match=r"can't be read to its end, expected \d+ x \d+ posts: it is cut short"
+    ):
         Terrain.from_dem(path)
 
 

@@ -131,7 +131,11 @@ def test_a_run_records_it_and_outlives_the_file(tmp_path: Path) -> None:
         ('["firm", "soft"]', '["firm", "firm"]', "conflicts holds .0, 0., expected pairs of two different"),
         ("ground_fluffiness = 0.5", "ground_fluffiness = true", "task 'soft': ground_fluffiness is true"),
         ("ground_fluffiness = 0.5", 'rover = "mars"', "task 'soft': unknown rover 'mars'"),
-        ("ground_fluffiness = 0.5", 'rover = { name = "x" }', "task 'soft': rover: Rover: mass: Field required"),
+        (
+            "ground_fluffiness = 0.5",
+            'rover = { name = "x" }',
+            "task 'soft': rover: Rover: mass: Field required",
+        ),
         (
             "ground_fluffiness = 0.5",
             'mission = { kind = "image" }',
