@@ -42,7 +42,7 @@ def mission_case(kind: str) -> Case:
 
 
 def find_tasks(names: Sequence[str]) -> list[Case]:
-    """Find the tasks of streams, `lookalike`, single ones, `mars6:target-b`, and missions, `image`; each once.
+    """Find tasks, each once: those of `lookalike`, a single one, `mars6:target-b`, or a mission, `image`.
 
     A stream is whatever `find_stream` takes, a file or `module:attribute` as well.
 

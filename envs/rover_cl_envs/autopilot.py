@@ -45,7 +45,7 @@ class Autopilot:
 
 
 def finish(batch: Batch, commands: Commands, distance: Values, bearing: Values) -> Commands:
-    """The commands (n, 2) of rovers on their way, changed for those whose mission asks for more than arriving.
+    """The commands (n, 2) of rovers on their way, changed where the mission asks for more than arriving.
 
     "survive": stand still throughout. "sample": stop within reach. "image": stop on the ring, or back off to
     it, and turn to the target.

@@ -2,7 +2,8 @@
 
 It comes behind the driving in every step. A step is 5 s of driving, and `Conditions.clock_rate` times as long
 on the clock: the rest of it the rover stands and thinks. Wheels turn at full speed or not at all: who is
-asked for a tenth of the speed drives, and is awake, for a tenth of the step. So a little driving costs little.
+asked for a tenth of the speed drives, and is awake, for a tenth of the step, so that a little driving costs
+little.
 
 The block that it adds to the observation:
 
