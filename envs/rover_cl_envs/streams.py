@@ -12,6 +12,7 @@ from rover_cl_envs.campaigns import storm as storm
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.mixtures import mars10 as mars10
 from rover_cl_envs.mixtures import mars100 as mars100
 from rover_cl_envs.stream import LONG as LONG
 from rover_cl_envs.stream import ROLLOUT as ROLLOUT
@@ -195,6 +196,7 @@ STREAMS: dict[str, Callable[[], Stream]] = {
     "storm": storm,
     "mission": mission,
     "mars6": mars6,
+    "mars10": mars10,
     "gravity": gravity,
     "mars100": mars100,
 }
