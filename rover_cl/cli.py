@@ -351,7 +351,7 @@ def watch(
 def drivers(
     tasks: Annotated[
         list[str] | None,
-        typer.Argument(help="Streams, their tasks, or missions: lookalike, mars6:target-b, image."),
+        typer.Argument(help="Streams, their tasks, missions, sites: lookalike, mars6:target-b, image, gale."),
     ] = None,
     episodes: Annotated[int, typer.Option(help="Episodes of each task.", min=1)] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the maps.", min=0)] = 0,

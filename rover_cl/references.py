@@ -14,6 +14,7 @@ from rover_cl_envs.campaigns import storm
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.mission import MISSIONS
+from rover_cl_envs.sites import SITES
 from rover_cl_envs.streams import STREAMS, Task
 from rover_cl_envs.vector_env import MarsRoverVectorEnv
 from rover_cl_envs.world import World
@@ -41,8 +42,13 @@ def mission_case(kind: str) -> Case:
     return Task(name=kind, conditions=Conditions()), World(mission=MISSIONS[kind])
 
 
+def site_case(name: str) -> Case:
+    """Driving to the target on the ground of the site of that name."""
+    return Task(name=name, conditions=SITES[name].conditions), World()
+
+
 def find_tasks(names: Sequence[str]) -> list[Case]:
-    """Find tasks, each once: those of `lookalike`, a single one, `mars6:target-b`, or a mission, `image`.
+    """Find tasks, each once: those of `lookalike`, one, `mars6:target-b`, a mission, `image`, a site, `gale`.
 
     A stream is whatever `find_stream` takes, a file or `module:attribute` as well.
 
@@ -51,8 +57,8 @@ def find_tasks(names: Sequence[str]) -> list[Case]:
     """
     found: dict[Case, None] = {}
     for name in names:
-        if name in MISSIONS:
-            found[mission_case(name)] = None
+        if name in MISSIONS or name in SITES:
+            found[mission_case(name) if name in MISSIONS else site_case(name)] = None
             continue
         head, colon, last = name.rpartition(":")
         single = bool(colon) and (":" in head or head.partition("@")[0] in STREAMS or head.endswith(SUFFIX))

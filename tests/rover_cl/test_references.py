@@ -11,7 +11,9 @@ from rover_cl.drive import Drive
 from rover_cl.drivers import find_driver
 from rover_cl.references import DRIVERS, TASKS, find_tasks, success
 from rover_cl_envs.mission import MISSIONS
+from rover_cl_envs.sites import get_site
 from rover_cl_envs.streams import get_stream
+from rover_cl_envs.world import World
 
 
 def test_tasks_are_found_once_each() -> None:
@@ -39,6 +41,11 @@ def test_tasks_of_a_file_and_of_a_module(tmp_path: Path) -> None:
     module = "rover_cl_envs.mixtures:mars20"
     assert len(find_tasks([module])) == 10
     assert [task.name for task, _ in find_tasks([f"{module}:dust"])] == ["dust"]
+
+
+def test_sites_are_driven_too() -> None:
+    ((task, world),) = find_tasks(["gale"])
+    assert (task.name, task.conditions, world) == ("gale", get_site("gale").conditions, World())
 
 
 def test_every_kind_of_mission_has_a_floor_and_a_ceiling() -> None:
