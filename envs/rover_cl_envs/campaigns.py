@@ -71,6 +71,8 @@ def mission(sols: int = 4 * SHORT) -> Stream:
 
     The four tasks are points on one way through a Martian year, and a segment leads from one to the next
     within three quarters of its length. No conflict is declared: what is learned early serves later, too.
+    Finetuning does not learn old age in its segment for sure (docs/findings.md), so that the stream is not
+    among `STREAMS`, but `rover_cl_envs.campaigns:mission` names it.
 
     Args:
         sols: environment steps of the whole way.

@@ -220,7 +220,9 @@ class Planner:
         if b.setting.missions[b.counters[i, MISSION], KIND] not in (NAVIGATE, SAMPLE):
             wrong = np.full(2, np.inf, dtype=np.float32)  # nothing that would have to be kept off
         m, c = int(b.counters[i, MAP]), b.conditions[i]
-        way = self._router(int(b.counters[i, VEHICLE])).route(b.ground, m, c, start, goal, wrong)[:MOST]
+        way = self._router(int(b.counters[i, VEHICLE])).route(
+            b.ground, m, c, start, goal, wrong, b.setting.forms
+        )[:MOST]
         self._ways[i, : len(way)], self._lengths[i] = way, len(way)
         self._at[i], self._directions[i] = 0, 0.0
 
@@ -230,5 +232,6 @@ class Planner:
             setting = self._batch.setting
             climbed = float(setting.rovers[vehicle, d.OBSTACLE])
             reach = self._batch.world.mission.reach
-            self._routers[vehicle] = Router(setting.soils[vehicle], climbed, reach)
+            pressure = float(setting.rovers[vehicle, d.PRESSURE])
+            self._routers[vehicle] = Router(setting.soils[vehicle], climbed, reach, pressure)
         return self._routers[vehicle]

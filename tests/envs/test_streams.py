@@ -25,7 +25,7 @@ def three() -> Stream:
     return abrupt("three", "a test", (A, B, C), (0, 2, 1, 0), conflicts=((0, 2), (1, 2))).with_steps(10)
 
 
-ALL = STREAMS | {"mars20": mars20}
+ALL = STREAMS | {"mission": mission, "mars20": mars20}
 
 
 @pytest.mark.parametrize("name", ALL)
