@@ -62,7 +62,7 @@ def _fill(soils: Coefficients, soil: Coefficients, table: Field) -> None:
 
 @compiled
 def _lay(forms: Layers, c: Row, breaks: bool, soil: Field, height: Field) -> None:
-    """Lay a map's landforms on its soil and its heights [m], (256, 256) each; a crust that `breaks` is gone."""
+    """Lay a map's landforms on its soil and heights [m], (256, 256) each; a crust that `breaks` is gone."""
     for i in range(soil.shape[0]):
         for j in range(soil.shape[1]):
             cell = forms[i, j]
