@@ -176,10 +176,10 @@ class Router:
         soft = np.clip((field - (1 - c[d.COVER])) / PATCH_EDGE, 0, 1)
         firm = np.clip((c[d.OUTCROP] - field) / PATCH_EDGE, 0, 1)
         soil = c[d.GROUND] * (1 - soft - firm) + soft * c[d.PATCHES]
-        height = values(cells, RELIEF) * float(c[d.ROUGH])
+        height = np.asarray(values(cells, RELIEF) * float(c[d.ROUGH]), dtype=np.float64)
         if forms is not None and d.has_forms(c, forms):
             breaks = self._pressure * c[d.GRAVITY] / d.MARS_GRAVITY > c[d.STRENGTH]
-            soil, height = soil.astype(np.float64), height.astype(np.float64)
+            soil = soil.astype(np.float64)
             _lay(forms, c, bool(breaks), soil, height)
         soil = uniform_filter(maximum_filter(soil, 3, mode="wrap"), FOOTPRINT, mode="wrap")
         height = uniform_filter(height, FOOTPRINT, mode="wrap")

@@ -61,7 +61,8 @@ def test_way_goes_round_sand_unless_it_is_firm() -> None:
 def test_way_goes_round_a_crust_that_breaks(strength: float, avoided: bool) -> None:
     forms = np.zeros((1, 256, 256, 8), dtype=np.int16)
     forms[0, 70:100, 55:66, landforms.CRUST] = round(1 / landforms.SHARE_UNIT)
-    world = Conditions(**BARE, crust_cover=0.5, crust_strength=strength)
+    values: dict[str, Any] = {**BARE, "crust_cover": 0.5, "crust_strength": strength}
+    world = Conditions(**values)
     router = Router(MER.soil_table(), MER.obstacle, 1.0, MER.ground_pressure)
     points = router.route(empty_map(), 0, world.to_array(), START, GOAL, FAR_OFF, forms)
     columns, rows = (points / 0.25).astype(int).T
