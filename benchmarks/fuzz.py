@@ -21,10 +21,11 @@ def main() -> int:
     parser.add_argument("--rover", default="mer")
     parser.add_argument("--systems", default="", help="separated by commas")
     parser.add_argument("--observation", default="vector")
+    parser.add_argument("--threads", type=int, default=None, help="all, unless told")
     asked = parser.parse_args()
     systems = tuple(name for name in asked.systems.split(",") if name)
     world = World(rover=asked.rover, systems=systems, observation=asked.observation)
-    finding = fuzz(asked.steps, seed=asked.seed, count=asked.rovers, world=world)
+    finding = fuzz(asked.steps, seed=asked.seed, count=asked.rovers, world=world, threads=asked.threads)
     shares = {OUTCOMES[k]: f"{n / finding.steps:.2%}" for k, n in sorted(finding.outcomes.items())}
     print(f"{finding.steps} steps:", *(f"{name} {share}" for name, share in shares.items()))
     for name, times in finding.violations.items():

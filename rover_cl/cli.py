@@ -388,7 +388,8 @@ def watch(
 @app.command(epilog="Example: rover-cl drivers lookalike mars6:target-b --episodes 500")
 def drivers(
     tasks: Annotated[
-        list[str] | None, typer.Argument(help="Streams, or tasks of them: lookalike, mars6:target-b.")
+        list[str] | None,
+        typer.Argument(help="Streams, their tasks, missions, sites: lookalike, mars6:target-b, image, gale."),
     ] = None,
     episodes: Annotated[int, typer.Option(help="Episodes of each task.", min=1)] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the maps.", min=0)] = 0,

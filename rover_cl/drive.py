@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from rover_cl.drivers import Driver, go_to_goal
+from rover_cl.drivers import Driver, find_driver
 from rover_cl.evaluation import Policy, examination_env, rover_seed
 from rover_cl.memory_strip import Memory, memory_of
 from rover_cl_envs.conditions import RANGES, Conditions
@@ -66,7 +66,7 @@ class Drive:
     def take_over(self, driver: Driver) -> None:
         """Let somebody else drive on from here."""
         self.driver = driver
-        self._policy = driver.policy(self.task)
+        self._policy = driver.at_wheel(self.task, self._env)
         self._starts = np.ones(1, dtype=bool)  # who takes over remembers nothing of this episode
         self._last = self._now = self._scene()
 
@@ -136,7 +136,7 @@ def told(stream: Stream, task: int) -> list[str]:
 
 def score_to_beat(drive: Drive) -> float:
     """What the autopilot scores in the episode that a drive begins."""
-    rival = Drive(Driver(name="autopilot", policy=lambda _: go_to_goal), drive.stream, drive.seed)
+    rival = Drive(find_driver("autopilot"), drive.stream, drive.seed)
     rival.begin(drive.task, drive.episode, drive.conditions)
     while not rival.ended:
         rival.step()

@@ -32,8 +32,8 @@ class Driver:
     """for the title"""
     policy: Callable[[int], Policy]
     """by the number of the task, the policy that drives it"""
-    planned: bool = False
-    """drives by the true map: `policy` isn't asked, the environment's planner is"""
+    reference: Callable[[MarsRoverVectorEnv], Policy] | None = None
+    """a driver of the environment's own, which knows more than it is told: `policy` isn't asked"""
     action_type: str = "continuous"
     """of the actions"""
     stream: Stream | None = None
@@ -45,7 +45,7 @@ class Driver:
 
     def at_wheel(self, task: int, env: MarsRoverVectorEnv) -> Policy:
         """Give the policy that drives the rovers of `env` in that task."""
-        return plan(env) if self.planned else self.policy(task)
+        return self.reference(env) if self.reference else self.policy(task)
 
 
 def find_driver(who: str, segment: int | None = None) -> Driver:
@@ -64,11 +64,9 @@ def find_driver(who: str, segment: int | None = None) -> Driver:
             raise ValueError(
                 f"--segment is {segment}, but {who} was not trained; leave it out, or give a run"
             )
-        policies: dict[str, Policy] = {"keyboard": stand_still, "autopilot": go_to_goal}
-        if who == "random":
-            generator = np.random.default_rng(0)
-            policies[who] = partial(wander, generator)
-        return Driver(name=who, policy=lambda task: policies[who], planned=who == "planner")
+        policy = partial(wander, np.random.default_rng(0)) if who == "random" else stand_still
+        reference = {"autopilot": go_to_goal, "planner": plan}.get(who)
+        return Driver(name=who, policy=lambda task: policy, reference=reference)
     path = Path(who)
     if not path.is_dir():
         if "/" in who or path.exists():
@@ -169,14 +167,10 @@ def wander(
     return generator.uniform(-1, 1, (len(observations), 2)).astype(np.float32)
 
 
-def go_to_goal(observations: NDArray[np.float32], starts: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Turn to the target that the order cue names, and drive there, heedless of the ground."""
-    o = observations
-    ordered_b = o[:, 31] < 0
-    cos, sin = np.where(ordered_b, o[:, 5], o[:, 1]), np.where(ordered_b, o[:, 6], o[:, 2])
-    bearing = np.arctan2(sin, cos)
-    drive = np.clip(1 - np.abs(bearing), 0, 1)
-    return np.stack([drive, np.clip(1.5 * bearing, -1, 1)], axis=1).astype(np.float32)
+def go_to_goal(env: MarsRoverVectorEnv) -> Policy:
+    """Drive the rovers of an environment to the target that they are told, heedless of the ground."""
+    autopilot = env.autopilot()
+    return lambda observations, starts: autopilot.commands()
 
 
 def plan(env: MarsRoverVectorEnv) -> Policy:

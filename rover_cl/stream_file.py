@@ -31,7 +31,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,6 +71,9 @@ class _File(_Part):
     conflicts: list[list[str]] = []
 
 
+_PARTS: dict[str, type[_Part]] = {"tasks": _Task, "segments": _Segment}
+
+
 def read_stream(path: Path) -> Stream:
     """Read a stream from a TOML file.
 
@@ -96,6 +99,9 @@ def read_stream(path: Path) -> Stream:
 
 def _stream(file: _File) -> Stream:
     names = [task.name for task in file.tasks]
+    twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
+    if twice is not None:
+        raise ValueError(f"tasks: two have the name {twice!r}, expected each name once")
     tasks = tuple(
         Task(name=task.name, conditions=_built(Conditions, task.conditions, f"task {task.name!r}"))
         for task in file.tasks
@@ -158,11 +164,16 @@ def _built(kind: type[Value], values: Mapping[str, Any], where: str) -> Value:
 
 
 def _check_names(kind: type[Any], values: Mapping[str, Any], where: str) -> None:
-    """Refuse names that no field has, in nested tables too: pydantic would drop them."""
+    """Refuse names that no field has, in nested tables too: pydantic would drop them.
+
+    And refuse true and false for a number, which pydantic would read as 1 and 0.
+    """
     hints = typing.get_type_hints(kind)
     for name, value in values.items():
         if name not in hints:
             raise ValueError(f"{where}: {unknown_name('field', name, hints)}")
+        if isinstance(value, bool) and hints[name] is not bool:
+            raise ValueError(f"{where}: {name} is {str(value).lower()}, expected no truth value")
         inner = [
             part for part in (hints[name], *typing.get_args(hints[name])) if dataclasses.is_dataclass(part)
         ]
@@ -171,8 +182,25 @@ def _check_names(kind: type[Any], values: Mapping[str, Any], where: str) -> None
 
 
 def _told(error: ValidationError) -> str:
-    """The first thing that pydantic found, in one line."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    """The first thing that pydantic found, in one line; of a choice, what the likeliest kind lacks."""
+    first = max(error.errors(), key=lambda found: len(found["loc"]))
+    loc = first["loc"]
+    if first["type"] == "extra_forbidden":
+        part = _PARTS[str(loc[0])] if len(loc) > 1 else _File
+        return f"{_place(loc[:-1])}{unknown_name('field', str(loc[-1]), part.model_fields)}"
     said = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {said}" if where else said
+    given = first["input"]
+    if first["type"] not in ("value_error", "missing") and isinstance(given, str | int | float):
+        said += f", found {given!r}"
+    return f"{_place(loc[:-1])}{loc[-1]}: {said}" if loc else said
+
+
+def _place(loc: Sequence[int | str]) -> str:
+    """Where in the file that is, before what stands there: "segment 2: " for ("segments", 1)."""
+    words: list[str] = []
+    for part in loc:
+        if isinstance(part, int) and words:
+            words[-1] = f"{words[-1].removesuffix('s')} {part + 1}"
+        else:
+            words.append(str(part))
+    return "".join(f"{word}: " for word in words)

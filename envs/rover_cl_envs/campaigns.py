@@ -39,12 +39,13 @@ def storm(steps: int = SHORT) -> Stream:
     """Opportunity's last weeks: dust rises within a quarter of a segment, stays, and clears as slowly.
 
     Under the clear sky the order is to drive to A; from half the way into the storm on it is to live through
-    it. The battery is old and nearly empty: who keeps driving in the dark spends it, who parks does not.
+    it. The battery is old and nearly empty, and rovers think for 15 s after every 5 s of driving: who keeps
+    driving in the dark spends it, as does who drives at random; who parks does not.
 
     Args:
         steps: of each of the three segments.
     """
-    base = Conditions(clock_rate=2.0, time_of_sol=0.5, initial_charge=0.05, battery_health=0.5)
+    base = Conditions(clock_rate=4.0, time_of_sol=0.5, initial_charge=0.05, battery_health=0.5)
     clear = CLEAR.over(base)
     parked = replace(MISSIONS["survive"], energy=100.0)  # what driving costs must be felt before the end
     dark = GLOBAL.over(replace(base, mission=parked))
@@ -68,14 +69,15 @@ def storm(steps: int = SHORT) -> Stream:
 def mission(sols: int = 4 * SHORT) -> Stream:
     """Sol by sol: the season turns, dust falls, a storm comes, and the rover ages; nothing ever jumps.
 
-    The four tasks are points on one way, and a segment leads from one to the next within three quarters of
-    its length. Not tuned, and shown to no gate: not among `STREAMS`, but `rover_cl_envs.campaigns:mission`
-    names it.
+    The four tasks are points on one way through a Martian year, and a segment leads from one to the next
+    within three quarters of its length. No conflict is declared: what is learned early serves later, too.
+    Finetuning does not learn old age in its segment for sure (docs/findings.md), so that the stream is not
+    among `STREAMS`, but `rover_cl_envs.campaigns:mission` names it.
 
     Args:
         sols: environment steps of the whole way.
     """
-    landing = Conditions(season=340.0, dust_factor=0.95, clock_rate=30.0, initial_charge=0.5)
+    landing = Conditions(season=0.0, dust_factor=0.95, clock_rate=30.0, initial_charge=0.5)
     winter = replace(
         landing,
         season=90.0,

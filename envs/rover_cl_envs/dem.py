@@ -75,7 +75,7 @@ def bank_from_dem(
         ValueError: the file holds no elevations, none with data, too many or too few posts, or ground that is
             too coarse or too steep; or an argument is out of range. The message says which.
     """
-    if tiles < 1 or seed < 0:
+    if not (_is_whole(tiles) and _is_whole(seed) and tiles >= 1 and seed >= 0):
         raise ValueError(f"tiles, seed are {tiles}, {seed}, expected integers >= 1 and >= 0.")
     posts = read_posts(Path(path), window, post_spacing)
     if max(posts.east, posts.north) > COARSEST:
@@ -115,7 +115,13 @@ def read_posts(path: Path, window: Window | None = None, post_spacing: float | N
         with file:
             column, row, width, height = _checked(path, file, window)
             part = rasterio.windows.Window(column, row, width, height)
-            raw = file.read(1, window=part, masked=True)
+            try:
+                raw = file.read(1, window=part, masked=True)
+            except rasterio.errors.RasterioIOError:
+                raise ValueError(
+                    f"{path} can't be read to its end, expected {file.width} x {file.height} posts: "
+                    "it is cut short or damaged."
+                ) from None
             east, north = _spacing(path, file, row + height / 2, post_spacing)
             heights = np.ma.filled(raw.astype(np.float64), np.nan) * file.scales[0] + file.offsets[0]
             upward = file.transform.e > 0
@@ -125,13 +131,21 @@ def read_posts(path: Path, window: Window | None = None, post_spacing: float | N
     return Posts(heights if upward else heights[::-1].copy(), east, north)
 
 
+def _is_whole(number: object) -> bool:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
+
+
 def _checked(path: Path, file: Any, window: Window | None) -> Window:
     """The window to be read, once the file is seen to hold elevations, and not too many."""
     if file.count != 1 or np.dtype(file.dtypes[0]) == np.uint8:
         found = f"{file.count} bands of {file.dtypes[0]}"
         raise ValueError(f"{path} is no elevation model but a picture: {found}, expected 1 of heights.")
-    column, row, width, height = window or (0, 0, file.width, file.height)
-    if column < 0 or row < 0 or column + width > file.width or row + height > file.height:
+    window = (0, 0, file.width, file.height) if window is None else window
+    if len(window) != 4 or not all(_is_whole(n) for n in window):
+        raise ValueError(f"window is {window!r}, expected four integers: column, row, width, height.")
+    column, row, width, height = window
+    fits = column + width <= file.width and row + height <= file.height
+    if min(column, row) < 0 or min(width, height) < 1 or not fits:
         raise ValueError(f"window is {window}, expected a part of {file.width} x {file.height} posts.")
     if width * height > MOST_POSTS:
         raise ValueError(
@@ -144,7 +158,7 @@ def _checked(path: Path, file: Any, window: Window | None) -> Window:
 def _spacing(path: Path, file: Any, row: float, given: float | None) -> tuple[float, float]:
     """Metres between posts, towards east and towards north; `row` is in the middle of the window."""
     if given is not None:
-        if not given > 0:
+        if not (isinstance(given, int | float | np.number) and 0 < given < math.inf):
             raise ValueError(f"post_spacing is {given}, expected a number above 0 [m].")
         return given, given
     if file.transform.is_identity:

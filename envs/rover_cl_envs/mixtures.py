@@ -74,7 +74,8 @@ def drawn_task(seed: int, number: int) -> Task:
 def mars10() -> Stream:
     """Ten tasks: the ground, the rover, what it is asked, the weather and a body in the way take turns.
 
-    Not tuned, and shown to no gate: not among `STREAMS`, but `rover_cl_envs.mixtures:mars10` names it.
+    As `mars6`, it ends on the order to drive to B, which all the others conflict with, and for longest: the
+    more an agent has trained on one target, the longer it takes to go to the other.
     """
     rocky = Conditions(rover="msl", rock_abundance=0.07, patch_cover=0.3)
     sand = Conditions(slope_north=0.15, ground_fluffiness=0.5, patch_cover=0.1)
@@ -87,7 +88,7 @@ def mars10() -> Stream:
         "curiosity": rocky,
         "sand-slope": sand,
         "meridiani": get_site("meridiani").conditions,
-        "martian": Conditions(martian=1.0),
+        "martian": Conditions(martian=1.0, martian_speed=0.01, martian_sight=3.0),
         "dust": GLOBAL.over(Conditions(dust_factor=0.5)),
         "target-b": Conditions(target_b=1.0),
     }
@@ -98,13 +99,17 @@ def mars10() -> Stream:
         [Task(name=name, conditions=c) for name, c in conditions.items()],
         range(len(conditions)),
         conflicts=[(0, 7), *(pair for t in range(last) for pair in ((t, last), (last, t)))],
-        steps=[SHORT] * 3 + [LONG] + [SHORT] * 3 + [LONG, SHORT, 3 * LONG],
+        steps=[SHORT] * 7 + [LONG, SHORT, 4 * LONG],
     )
     return replace(stream, world=World(systems=("bodies", "power")))
 
 
 def mars20() -> Stream:
-    """`mars10` twice: what was lost the first time, is it learned sooner the second time?"""
+    """`mars10` twice: what was lost the first time, is it learned sooner the second time?
+
+    Its tasks passed the gate of `mars10`, but no agent has been trained on the whole of it: not among
+    `STREAMS`, but `rover_cl_envs.mixtures:mars20` names it.
+    """
     once = mars10()
     return replace(once, name="mars20", description="mars10, and all of it again", segments=once.segments * 2)
 

@@ -3,7 +3,8 @@
 Each rover follows the cheapest way of route.py by pure pursuit (Coulter 1992): it aims at the point of its
 way a fixed distance ahead. The command that leads there is found by forecasting some with the true
 dynamics, as in the dynamic window approach (Fox, Burgard and Thrun 1997), so that worn wheels and a biased
-steering are allowed for. A rover that has left its way, or has a new task, gets a new one.
+steering are allowed for. A rover that has left its way, or has a new task, gets a new one. How a mission ends
+that asks for more than arriving is autopilot.py's.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rover_cl_envs import dynamics as d
+from rover_cl_envs.autopilot import finish
 from rover_cl_envs.batch import Batch
 from rover_cl_envs.compiled import Coefficients, Row, compiled
 from rover_cl_envs.dynamics import drive, settle
-from rover_cl_envs.mission import REACH, STUCK_STEPS, distance_to
+from rover_cl_envs.mission import KIND, NAVIGATE, REACH, SAMPLE, STUCK_STEPS, distance_to
 from rover_cl_envs.route import Points, Router
 from rover_cl_envs.rows import MAP, MISSION, RESTART, VEHICLE, Rovers, Setting
 
@@ -62,7 +64,8 @@ def _forecast(
     m, c, v = rovers.counters[i, MAP], rovers.conditions[i], rovers.counters[i, VEHICLE]
     ground, forms = setting.ground[m], setting.forms[m]
     rover, wheels = setting.rovers[v], setting.wheels[v]
-    reach = setting.missions[rovers.counters[i, MISSION], REACH]
+    mission = setting.missions[rovers.counters[i, MISSION]]
+    reach, shuns = mission[REACH], mission[KIND] == NAVIGATE or mission[KIND] == SAMPLE
     s[d.DRIVE], s[d.STEER] = command, steer
     for _ in range(HELD):
         drive(s, c, rover, wheels, soil)
@@ -71,10 +74,7 @@ def _forecast(
             return -1.0
         tilt = s[d.PITCH] * s[d.PITCH] + s[d.ROLL] * s[d.ROLL]
         ended = tallest > rover[d.OBSTACLE] or tilt > rover[d.TIP_GRADE] * rover[d.TIP_GRADE]
-        ended = (
-            ended
-            or distance_to(s, 1.0 - s[d.REWARDED]) < setting.missions[rovers.counters[i, MISSION], REACH]
-        )
+        ended = ended or (shuns and distance_to(s, 1.0 - s[d.REWARDED]) < reach)
         if ended or s[d.STUCK] >= STUCK_STEPS:
             return 1.0
     return 0.0
@@ -202,7 +202,13 @@ class Planner:
         _command(
             rovers, b.setting, self._ways, self._lengths, self._at, self._directions, *self._scratch, out
         )
-        return out
+        rewarded = b.state[:, d.REWARDED].astype(np.int64)
+        column, every = d.TARGET_AX + 2 * rewarded, np.arange(len(off))
+        dx, dy = (
+            b.state[every, column + k].astype(np.float64) - b.state[:, at] for k, at in enumerate((d.X, d.Y))
+        )
+        turn = np.arctan2(dy, dx) - b.state[:, d.YAW]
+        return finish(b, out, np.hypot(dx, dy), np.arctan2(np.sin(turn), np.cos(turn)))
 
     def _plan(self, i: int) -> None:
         """Give rover i a new way."""
@@ -211,8 +217,12 @@ class Planner:
         pair = s[d.TARGET_AX : d.TARGET_AX + 4].reshape(2, 2)
         rewarded = int(s[d.REWARDED])
         start, goal, wrong = s[[d.X, d.Y]], pair[rewarded], pair[1 - rewarded]
+        if b.setting.missions[b.counters[i, MISSION], KIND] not in (NAVIGATE, SAMPLE):
+            wrong = np.full(2, np.inf, dtype=np.float32)  # nothing that would have to be kept off
         m, c = int(b.counters[i, MAP]), b.conditions[i]
-        way = self._router(int(b.counters[i, VEHICLE])).route(b.ground, m, c, start, goal, wrong)[:MOST]
+        way = self._router(int(b.counters[i, VEHICLE])).route(
+            b.ground, m, c, start, goal, wrong, b.setting.forms
+        )[:MOST]
         self._ways[i, : len(way)], self._lengths[i] = way, len(way)
         self._at[i], self._directions[i] = 0, 0.0
 
@@ -222,5 +232,6 @@ class Planner:
             setting = self._batch.setting
             climbed = float(setting.rovers[vehicle, d.OBSTACLE])
             reach = self._batch.world.mission.reach
-            self._routers[vehicle] = Router(setting.soils[vehicle], climbed, reach)
+            pressure = float(setting.rovers[vehicle, d.PRESSURE])
+            self._routers[vehicle] = Router(setting.soils[vehicle], climbed, reach, pressure)
         return self._routers[vehicle]

@@ -1,7 +1,9 @@
 """The system "power": sun and dust on the panels, cold, what driving costs, and the battery between them.
 
 It comes behind the driving in every step. A step is 5 s of driving, and `Conditions.clock_rate` times as long
-on the clock: the rest of it the rover stands and thinks.
+on the clock: the rest of it the rover stands and thinks. Wheels turn at full speed or not at all: who is
+asked for a tenth of the speed drives, and is awake, for a tenth of the step, so that a little driving costs
+little.
 
 The block that it adds to the observation:
 
@@ -184,10 +186,11 @@ def wake(p: Row, s: Row, c: Row, plant: Row, table: Coefficients) -> None:
 
 @compiled
 def drive_power(p: Row, s: Row, c: Row, rover: Row, plant: Row) -> float:
-    """Electrical power of the drive motors in the step just made [W].
+    """Electrical power of the drive motors, meant over the step just made [W].
 
     Work at the wheels over the efficiency of the gears, losses that turn with the motor and grow in the cold,
-    and the heat of the current, which goes with the square of the torque.
+    and the heat of the current, which goes with the square of the torque; for the share of the step in which
+    a side's wheels turn.
     """
     load = rover[MASS] * c[GRAVITY] / 6.0  # [N] per wheel
     idle = plant[IDLE] * (1.0 + STIFFNESS * coldness(p[TEMPERATURE]))
@@ -200,10 +203,10 @@ def drive_power(p: Row, s: Row, c: Row, rover: Row, plant: Row) -> float:
             continue
         pull = s[TORQUE_L + side] * load  # [N] at the rim
         strain = pull * per_pull
-        rim = wheel * max(1.0 - strain, SLOWEST)  # in shares of top speed
+        rim = max(1.0 - strain, SLOWEST)  # in shares of top speed
         heat = plant[STALL_HEAT] * min(strain * strain, 1.0)
         driven = c[HEALTH + 3 * side] + c[HEALTH + 3 * side + 1] + c[HEALTH + 3 * side + 2]
-        total += driven * (pull * rim * per_work + idle + heat)
+        total += wheel * driven * (pull * rim * per_work + idle + heat)
     return total
 
 
@@ -236,9 +239,10 @@ def pass_time(
     p[CLOCK] = clock - 1.0 if clock >= 1.0 else clock
     before = p[SUPPLY]
     _shine(p, s, c, plant, table)
-    turning = max(abs(s[WHEEL_L]), abs(s[WHEEL_R])) >= AT_REST
+    turning = max(abs(s[WHEEL_L]), abs(s[WHEEL_R]))  # share of the step
+    turning = turning if turning >= AT_REST else 0.0
     heating = plant[HEATER] * max(KEPT_WARM - p[TEMPERATURE], 0.0)
-    used = (plant[AWAKE] if turning else plant[ASLEEP]) + heating
+    used = plant[ASLEEP] + turning * (plant[AWAKE] - plant[ASLEEP]) + heating
     balance = (0.5 * (before + p[SUPPLY]) - used) * hours - driving * STEP_SECONDS * HOUR
     p[DRIVING], p[HEATING], p[BALANCE] = driving, heating, balance
     stored = balance * plant[CHARGING] if balance > 0.0 else balance

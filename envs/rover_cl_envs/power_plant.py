@@ -28,9 +28,9 @@ class PowerPlant:
     charging: float
     """share of a surplus that the battery stores; 0 for one that can't be charged"""
     awake: float
-    """used by computer, radio and cameras in a step in which the wheels turn [W]"""
+    """used by computer, radio and cameras while the wheels turn [W]"""
     asleep: float
-    """used in a step in which they stand [W]"""
+    """used while they stand [W]"""
     heating: float
     """power of the heaters per degree that the air is below -40 deg C [W/K]"""
     gearing: float

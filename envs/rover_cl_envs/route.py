@@ -18,6 +18,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from rover_cl_envs import dynamics as d
 from rover_cl_envs.compiled import Coefficients, Layers, Row, compiled
+from rover_cl_envs.landforms import cell_height, crest_share, has_crust
 from rover_cl_envs.soil import COEFFICIENTS, NO_WEIGHTS, blend, equilibrium_slip, weigh
 from rover_cl_envs.terrain import (
     ABUNDANCE_STEPS,
@@ -59,6 +60,19 @@ def _fill(soils: Coefficients, soil: Coefficients, table: Field) -> None:
             table[i, j] = equilibrium_slip(demand, soil)
 
 
+@compiled
+def _lay(forms: Layers, c: Row, breaks: bool, soil: Field, height: Field) -> None:
+    """Lay a map's landforms on its soil and heights [m], (256, 256) each; a crust that `breaks` is gone."""
+    for i in range(soil.shape[0]):
+        for j in range(soil.shape[1]):
+            cell = forms[i, j]
+            height[i, j] += cell_height(cell, c[d.CRATERS], c[d.RIPPLES], c[d.TARS])
+            if has_crust(cell, c[d.CRUST]):
+                soil[i, j] = c[d.PATCHES] if breaks else d.CRUST_SOIL
+            else:
+                soil[i, j] += c[d.SOFTNESS] * crest_share(cell, c[d.RIPPLES], c[d.TARS]) * (1.0 - soil[i, j])
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Costs:
     """One map under one set of conditions, (256, 256) each."""
@@ -78,15 +92,25 @@ class Router:
         soils: (4, 9) the anchor soils under its wheels.
         climbed: highest rock that it climbs [m].
         reach: within which a target is touched [m].
+        pressure: of its wheels on Mars [kPa]; a crust that is weaker breaks.
     """
 
-    def __init__(self, soils: Coefficients, climbed: float, reach: float) -> None:
-        self._climbed, self._reach = climbed, reach
+    def __init__(self, soils: Coefficients, climbed: float, reach: float, pressure: float = 0.0) -> None:
+        self._climbed, self._reach, self._pressure = climbed, reach, pressure
         self._slips = np.zeros((SOILS, DEMANDS))
         _fill(soils, np.zeros(COEFFICIENTS), self._slips)
         self._costs: OrderedDict[bytes, _Costs] = OrderedDict()
 
-    def route(self, ground: Layers, m: int, c: Row, start: Points, goal: Points, wrong: Points) -> Points:
+    def route(
+        self,
+        ground: Layers,
+        m: int,
+        c: Row,
+        start: Points,
+        goal: Points,
+        wrong: Points,
+        forms: Layers | None = None,
+    ) -> Points:
         """Points (k, 2) from the rover's cell to the target's, a cell or its diagonal apart.
 
         Args:
@@ -96,8 +120,9 @@ class Router:
             start: (2,) where the rover is [m].
             goal: (2,) the rewarded target [m].
             wrong: (2,) the other one [m].
+            forms: (M, 256, 256, 8) the maps' landforms, where there are any.
         """
-        costs = self._of(ground, m, c)
+        costs = self._of(ground, m, c, forms)
         low = np.floor((np.minimum(start, goal) - MARGIN) / CELL).astype(np.int64)
         size = np.floor((np.maximum(start, goal) + MARGIN) / CELL).astype(np.int64) - low + 1
         columns, rows = (low[k] + np.arange(size[k]) for k in (0, 1))
@@ -136,23 +161,28 @@ class Router:
         where = (np.concatenate(sources), np.concatenate(targets))
         return coo_array((np.concatenate(costs), where), shape=(soil.size, soil.size)).tocsr()
 
-    def _of(self, ground: Layers, m: int, c: Row) -> _Costs:
+    def _of(self, ground: Layers, m: int, c: Row, forms: Layers | None) -> _Costs:
         """The costs of a map, from the few that are kept."""
         key = bytes([m & 255, m >> 8 & 255]) + c.tobytes()
         if key not in self._costs:
-            self._costs[key] = self._made(ground[m], c)
+            self._costs[key] = self._made(ground[m], c, None if forms is None else forms[m])
             if len(self._costs) > KEPT:
                 self._costs.popitem(last=False)
         self._costs.move_to_end(key)
         return self._costs[key]
 
-    def _made(self, cells: Layers, c: Row) -> _Costs:
+    def _made(self, cells: Layers, c: Row, forms: Layers | None) -> _Costs:
         field = values(cells, PATCH)
         soft = np.clip((field - (1 - c[d.COVER])) / PATCH_EDGE, 0, 1)
         firm = np.clip((c[d.OUTCROP] - field) / PATCH_EDGE, 0, 1)
         soil = c[d.GROUND] * (1 - soft - firm) + soft * c[d.PATCHES]
+        height = np.asarray(values(cells, RELIEF) * float(c[d.ROUGH]), dtype=np.float64)
+        if forms is not None and d.has_forms(c, forms):
+            breaks = self._pressure * c[d.GRAVITY] / d.MARS_GRAVITY > c[d.STRENGTH]
+            soil = soil.astype(np.float64)
+            _lay(forms, c, bool(breaks), soil, height)
         soil = uniform_filter(maximum_filter(soil, 3, mode="wrap"), FOOTPRINT, mode="wrap")
-        height = uniform_filter(values(cells, RELIEF) * float(c[d.ROUGH]), FOOTPRINT, mode="wrap")
+        height = uniform_filter(height, FOOTPRINT, mode="wrap")
         east, north = ((np.roll(height, -1, k) - np.roll(height, 1, k)) / (2 * CELL) for k in (1, 0))
         tilt = np.hypot(east + c[d.EAST], north + c[d.NORTH])
         code = cells[..., ROCK]

@@ -73,18 +73,23 @@ class Stream:
             raise ValueError(
                 f"Segment.task is {wrong[0]}, expected an index from 0 to {len(self.tasks) - 1}."
             )
-        strangers = [pair for pair in self.conflicts if not all(0 <= t < len(self.tasks) for t in pair)]
+        strangers = [(a, b) for a, b in self.conflicts if a == b or not {a, b} <= set(range(len(self.tasks)))]
         if strangers:
             raise ValueError(
                 f"Stream.conflicts holds {strangers[0]}, "
-                f"expected pairs of indices from 0 to {len(self.tasks) - 1}."
+                f"expected pairs of two different indices from 0 to {len(self.tasks) - 1}."
             )
         if len({t.name for t in self.tasks}) < len(self.tasks):
             raise ValueError(f"two tasks of stream {self.name!r} have the same name.")
-        drifts = [point for s in self.segments for point in (s.drift.start, s.drift.end)]
-        for conditions in [*(t.conditions for t in self.tasks), *drifts]:
+        places = [(f"task {t.name!r}", t.conditions) for t in self.tasks]
+        for k, s in enumerate(self.segments):
+            places += [(f"segment {k + 1}", point) for point in (s.drift.start, s.drift.end)]
+        for place, conditions in places:
             if conditions.mission is not None:
-                self.world.check_mission(conditions.mission)
+                try:
+                    self.world.check_mission(conditions.mission)
+                except ValueError as error:
+                    raise ValueError(f"{place}: {error}") from error
 
     @property
     def total_steps(self) -> int:

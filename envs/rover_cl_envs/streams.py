@@ -11,6 +11,7 @@ from rover_cl_envs.campaigns import storm as storm
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.mixtures import mars10 as mars10
 from rover_cl_envs.mixtures import mars100 as mars100
 from rover_cl_envs.stream import LONG as LONG
 from rover_cl_envs.stream import ROLLOUT as ROLLOUT
@@ -159,7 +160,7 @@ def steer_bias(reach: float = 0.3, turns: int = 2) -> Stream:
     )
 
 
-def soil_slope(grade: float = 0.25) -> Stream:
+def soil_slope(grade: float = 0.18) -> Stream:
     """Endurance: up the outcrop one drives straight, up the sand of the same slope one has to tack.
 
     Bedrock holds on every slope here; on sand the slip grows with the grade along the heading, and a rover
@@ -179,7 +180,6 @@ def soil_slope(grade: float = 0.25) -> Stream:
         "up a slope of outcrop, then up one of sand (Endurance)",
         tasks,
         (0, 1),
-        steps=12 * ROLLOUT,
     )
 
 
@@ -192,7 +192,9 @@ STREAMS: dict[str, Callable[[], Stream]] = {
     "steer-bias": steer_bias,
     "soil-slope": soil_slope,
     "event": event,
+    "storm": storm,
     "mars6": mars6,
+    "mars10": mars10,
     "gravity": gravity,
     "mars100": mars100,
 }

@@ -26,6 +26,7 @@ from rover_cl_envs.terrain import TerrainBank
 from rover_cl_envs.world import World
 
 if TYPE_CHECKING:
+    from rover_cl_envs.autopilot import Autopilot
     from rover_cl_envs.planner import Planner
 
 RENDER_SIZE = (960, 720)
@@ -250,6 +251,12 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
     def trail_point(self, index: int = 0) -> tuple[float, ...]:
         """Pose and slip of one rover now, as `scene` takes them in its trail."""
         return self._portraits.trail_point(index)
+
+    def autopilot(self) -> Autopilot:
+        """A driver of these rovers that goes where they are told, heedless of the ground."""
+        from rover_cl_envs.autopilot import Autopilot
+
+        return Autopilot(self._batch)
 
     def planner(self) -> Planner:
         """A driver of these rovers that knows the true map."""

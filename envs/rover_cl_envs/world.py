@@ -46,6 +46,8 @@ class World:
         for name in self.systems:
             if name not in BLOCKS:
                 raise unknown_name("system", name, BLOCKS)
+        if len(set(self.systems)) < len(self.systems):
+            raise ValueError(f"World.systems is {self.systems}, expected each system once.")
         if self.observation not in OBSERVATIONS:
             raise unknown_name("observation", self.observation, OBSERVATIONS)
         self.check_mission(self.mission)

@@ -193,7 +193,12 @@ def test_a_window_is_a_part_of_the_file(tmp_path: Path) -> None:
             {"window": (0, 0, 100, 9)},
             "window is .* of 99 x 99 posts",
         ),
+        ([np.zeros((99, 99), np.float32)], {"window": (0, 0, 0, 9)}, "window is .* of 99 x 99 posts"),
+        ([np.zeros((99, 99), np.float32)], {"window": (0, 9)}, "expected four integers: column, row"),
+        ([np.zeros((99, 99), np.float32)], {"window": (0.5, 0, 9, 9)}, "expected four integers: column, row"),
+        ([np.zeros((99, 99), np.float32)], {"post_spacing": "1"}, "post_spacing is 1, expected a number"),
         ([np.zeros((99, 99), np.float32)], {"tiles": 0}, "tiles, seed are 0, 0, expected"),
+        ([np.zeros((99, 99), np.float32)], {"tiles": 2.5}, "tiles, seed are 2.5, 0, expected integers"),
         ([np.eye(99, dtype=np.float32) * 500], {}, "of relief in a map, .* choose another window="),
     ],
 )
@@ -236,6 +241,18 @@ def test_a_file_without_a_raster_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.tif").write_text("no raster")
     with pytest.raises(ValueError, match="no raster that GDAL can read"):
         Terrain.from_dem(tmp_path / "notes.tif")
+
+
+@needs_rasterio
+@pytest.mark.parametrize("attached", [True, False])
+def test_a_file_that_is_cut_short_says_so(tmp_path: Path, attached: bool) -> None:
+    path = write_pds3(tmp_path, hills(), attached=attached)
+    image = path if attached else tmp_path / "DTM.IMG"
+    image.write_bytes(image.read_bytes()[:9000])
+    with pytest.raises(
+        ValueError, match=r"can't be read to its end, expected \d+ x \d+ posts: it is cut short"
+    ):
+        Terrain.from_dem(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

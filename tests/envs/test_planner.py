@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rover_cl_envs import Conditions, MarsRoverVectorEnv
+from rover_cl_envs import Conditions, MarsRoverVectorEnv, landforms
 from rover_cl_envs import dynamics as d
 from rover_cl_envs.route import CLEARANCE, Router
 from rover_cl_envs.rovers import MER
@@ -55,6 +55,19 @@ def test_way_goes_round_sand_unless_it_is_firm() -> None:
     assert length(across) == pytest.approx(10.0, abs=1e-4)
     columns, rows = (round_it / 0.25).astype(int).T
     assert not ((rows >= 70) & (rows < 100) & (columns >= 55) & (columns < 66)).any()
+
+
+@pytest.mark.parametrize(("strength", "avoided"), [(8.0, True), (20.0, False)])
+def test_way_goes_round_a_crust_that_breaks(strength: float, avoided: bool) -> None:
+    forms = np.zeros((1, 256, 256, 8), dtype=np.int16)
+    forms[0, 70:100, 55:66, landforms.CRUST] = round(1 / landforms.SHARE_UNIT)
+    values: dict[str, Any] = {**BARE, "crust_cover": 0.5, "crust_strength": strength}
+    world = Conditions(**values)
+    router = Router(MER.soil_table(), MER.obstacle, 1.0, MER.ground_pressure)
+    points = router.route(empty_map(), 0, world.to_array(), START, GOAL, FAR_OFF, forms)
+    columns, rows = (points / 0.25).astype(int).T
+    on_crust = ((rows >= 70) & (rows < 100) & (columns >= 55) & (columns < 66)).any()
+    assert on_crust != avoided
 
 
 def test_way_keeps_off_the_wrong_target() -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from rover_cl_envs.conditions import RANGES, Conditions
 from rover_cl_envs.rovers import MER, ROVERS
-from rover_cl_envs.sensors import RING, SIZE
 
 PAGE = (Path(__file__).parent.parent.parent / "docs/simulator.md").read_text(encoding="utf-8")
 
@@ -67,10 +66,6 @@ def test_rovers_are_those_of_the_module(words: str, field: str) -> None:
     row = next(line for line in PAGE.splitlines() if line.startswith(f"| {words} ["))
     said = [numbers(cell)[0] for cell in row.split("|")[2:-1]]
     assert said == [getattr(rover, field) for rover in ROVERS.values()]
-
-
-def test_layout_is_that_of_the_module() -> None:
-    assert f"| {RING}–{SIZE - 1} |" in PAGE
 
 
 def numbers(text: str) -> list[float]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -9,15 +10,49 @@ from rover_cl.cli import app
 from rover_cl.drive import Drive
 from rover_cl.drivers import find_driver
 from rover_cl.references import DRIVERS, TASKS, find_tasks, success
+from rover_cl_envs.mission import MISSIONS
+from rover_cl_envs.sites import get_site
 from rover_cl_envs.streams import get_stream
+from rover_cl_envs.world import World
 
 
 def test_tasks_are_found_once_each() -> None:
-    names = [task.name for task in find_tasks(TASKS)]
+    names = [task.name for task, _ in find_tasks(TASKS)]
     assert len(names) == len(set(names)) == 7
-    assert [t.name for t in find_tasks(["lookalike", "lookalike:dark-trap"])] == ["bright-trap", "dark-trap"]
+    found = find_tasks(["lookalike", "lookalike:dark-trap"])
+    assert [task.name for task, _ in found] == ["bright-trap", "dark-trap"]
     with pytest.raises(ValueError, match="'target-b'"):
         find_tasks(["mars6:target-bb"])
+
+
+def test_tasks_keep_the_world_of_their_stream() -> None:
+    assert [world.systems for _, world in find_tasks(["event:martian", "storm"])] == [
+        ("bodies",),
+        ("power", "mission"),
+        ("power", "mission"),
+    ]
+
+
+def test_tasks_of_a_file_and_of_a_module(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('name = "mine"\n[[tasks]]\nname = "a"\n[[tasks]]\nname = "b"\n[[segments]]\ntask = "a"\n')
+    assert [task.name for task, _ in find_tasks([str(file)])] == ["a", "b"]
+    assert [task.name for task, _ in find_tasks([f"{file}:b"])] == ["b"]
+    module = "rover_cl_envs.mixtures:mars20"
+    assert len(find_tasks([module])) == 10
+    assert [task.name for task, _ in find_tasks([f"{module}:dust"])] == ["dust"]
+
+
+def test_sites_are_driven_too() -> None:
+    ((task, world),) = find_tasks(["gale"])
+    assert (task.name, task.conditions, world) == ("gale", get_site("gale").conditions, World())
+
+
+def test_every_kind_of_mission_has_a_floor_and_a_ceiling() -> None:
+    rows = success(list(MISSIONS), episodes=24)
+    assert [row["task"] for row in rows] == list(MISSIONS)
+    for row in rows:
+        assert float(row["random"]) <= 0.1 and float(row["planner"]) >= 0.85, row
 
 
 def test_planner_is_the_ceiling_and_random_the_floor() -> None:
