@@ -22,8 +22,8 @@ def test_each_feature_has_its_ratio() -> None:
 def test_memory_counts_each_row_once() -> None:
     sizes = bytes_per_rover()
     blocks = sum(BLOCKS.values())
-    # Two observations of 80 float32 and the blocks, nine terms, a reward, an outcome.
-    assert sizes["results, default"] == 2 * 4 * 80 + 9 * 4 + 8 + 1
-    assert sizes["results, everything on"] == pytest.approx(sizes["results, default"] + 2 * 4 * blocks)
+    # An observation of 80 float32 and the blocks, nine terms, a reward, an outcome.
+    assert sizes["results, default"] == 4 * 80 + 9 * 4 + 8 + 1
+    assert sizes["results, everything on"] == pytest.approx(sizes["results, default"] + 4 * blocks)
     assert sizes["state, everything on"] < 1024
     assert (sizes["broken crust, default"], sizes["broken crust, everything on"]) == (0, 8192)
