@@ -186,7 +186,7 @@ def wake(p: Row, s: Row, c: Row, plant: Row, table: Coefficients) -> None:
 
 @compiled
 def drive_power(p: Row, s: Row, c: Row, rover: Row, plant: Row) -> float:
-    """Electrical power of the drive motors, meant over the step just made [W].
+    """Electrical power of the drive motors, averaged over the step just made [W].
 
     Work at the wheels over the efficiency of the gears, losses that turn with the motor and grow in the cold,
     and the heat of the current, which goes with the square of the torque; for the share of the step in which
