@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,6 +43,15 @@ from rover_cl_envs.world import World
 
 SERIAL_BELOW = 64  # rovers; under it waking the threads costs more than they save
 ENDED_BELOW = 8  # episodes that end in one step; likewise
+NOBODY = np.zeros(0, dtype=np.int64)
+_asked = threading.local()
+
+
+def _use_threads(count: int) -> None:
+    """Let kernels run on so many threads; Numba takes time to hear it, so it is told when it changes."""
+    if getattr(_asked, "count", None) != count:
+        numba.set_num_threads(count)
+        _asked.count = count
 
 
 class Batch:
@@ -99,7 +109,7 @@ class Batch:
         self.reward_terms = np.zeros((count, len(REWARD_TERMS)), dtype=np.float32)
         self.rewards = np.zeros(count, dtype=np.float64)
         self.outcomes = np.zeros(count, dtype=np.int8)
-        self.ended = 0
+        self.ended = NOBODY
 
     def _state(self, count: int, world: World) -> Rovers:
         """Make the arrays that a step reads and changes."""
@@ -211,7 +221,7 @@ class Batch:
         """Step every rover.
 
         The results are in `observations`, `final_observations`, `reward_terms`, `rewards` and `outcomes`, new
-        arrays each time so that nobody need copy them, and in `ended`, how many episodes have ended.
+        arrays each time so that nobody need copy them, and in `ended`, which rovers' episodes have ended.
 
         Args:
             actions: (n, 2) float32, drive and steer, clipped to [-1, 1].
@@ -220,7 +230,7 @@ class Batch:
             ValueError: an action is NaN; no rover has moved.
         """
         if self._parallel:
-            numba.set_num_threads(self._threads)
+            _use_threads(self._threads)
         kernel = step_parallel if self._parallel else step_serial
         vectors = np.empty(self.vectors.shape, dtype=np.float32)
         pictures = np.empty(self.pictures.shape, dtype=np.uint8) if self._pixels else self.pictures
@@ -232,7 +242,8 @@ class Batch:
                 "action holds NaN, expected drive and steer from -1 to 1; the rovers have not moved."
             )
         self.vectors, self.pictures, self.reward_terms = vectors, pictures, terms
-        self.rewards, self.outcomes, self.ended = rewards, outcomes, ended
+        self.rewards, self.outcomes = rewards, outcomes
+        self.ended = outcomes.nonzero()[0] if ended else NOBODY
         if self._mode == SAME_STEP:
             self._renew(ended)
 
@@ -244,4 +255,4 @@ class Batch:
         if ended:
             renew = renew_parallel if self._parallel and ended >= ENDED_BELOW else renew_serial
             last = self.final_vectors, self.final_pictures
-            renew(np.flatnonzero(self.outcomes), self._addresses, *last, self.vectors, self.pictures)
+            renew(self.ended, self._addresses, *last, self.vectors, self.pictures)

@@ -16,7 +16,7 @@ from rover_cl_envs.camera import CHANNELS, PIXELS
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import unknown_name
-from rover_cl_envs.mission import RUNNING, SUCCESS, TIME_LIMIT
+from rover_cl_envs.mission import SUCCESS, TIME_LIMIT
 from rover_cl_envs.portrait import NO_TRAIL, Portraits
 from rover_cl_envs.randomness import seeded
 from rover_cl_envs.rows import NEXT_STEP, RESTART, SAME_STEP, STAY
@@ -141,6 +141,8 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         self._portraits = Portraits(self._batch)
         self._render_size = render_size
         self._drift: Drift | None = None
+        self._everyone = np.ones(num_envs, dtype=np.bool_)  # the mask of what infos tell of all, every time
+        self._everyone.flags.writeable = False
         self._steps = 0
         self._started = False
         self.set_conditions(Conditions() if conditions is None else conditions)
@@ -175,7 +177,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         Returns:
             Observations (n, 80) and infos.
         """
-        everyone = np.ones(self.num_envs, dtype=np.bool_)
+        everyone = self._everyone
         mask = everyone if options is None else np.asarray(options.get("reset_mask", everyone))
         if mask.shape != (self.num_envs,) or mask.dtype != np.bool_:
             raise ValueError(
@@ -220,11 +222,11 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         b.step(self._commands(actions))
         self._steps += self.num_envs
         infos = self._infos()
-        if not b.ended:
-            nobody, none = np.zeros((2, self.num_envs), dtype=np.bool_)
-            return b.observations, b.rewards, nobody, none, infos
-        truncated = b.outcomes == TIME_LIMIT
-        terminated = (b.outcomes != RUNNING) & ~truncated
+        terminated, truncated = np.zeros((2, self.num_envs), dtype=np.bool_)
+        if not len(b.ended):
+            return b.observations, b.rewards, terminated, truncated, infos
+        late = b.outcomes[b.ended] == TIME_LIMIT
+        truncated[b.ended], terminated[b.ended] = late, ~late
         if self._mode is AutoresetMode.SAME_STEP:
             self._add_final(infos, terminated | truncated)
         return b.observations, b.rewards, terminated, truncated, infos
@@ -299,7 +301,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
 
     def _infos(self) -> dict[str, Any]:
         """How each rover's episode stands."""
-        everyone = np.ones(self.num_envs, dtype=np.bool_)
+        everyone = self._everyone
         outcomes = self._batch.outcomes
         return {
             "outcome": outcomes,
@@ -313,7 +315,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
     def _add_final(self, infos: dict[str, Any], done: NDArray[np.bool_]) -> None:
         """Gymnasium's keys for episodes that ended and began anew in the same step."""
         last = np.full(self.num_envs, None, dtype=object)
-        for i, observation in zip(np.flatnonzero(done), self._batch.final_observations, strict=True):
+        for i, observation in zip(self._batch.ended.tolist(), self._batch.final_observations, strict=True):
             last[i] = observation
         final = {"outcome": infos["outcome"], "_outcome": done, "success": infos["success"], "_success": done}
         infos |= {"final_obs": last, "_final_obs": done, "final_info": final, "_final_info": done}
