@@ -293,6 +293,9 @@ def _first_difference(found: Any, wanted: Any, name: str = "") -> tuple[str, Any
             if inner:
                 return inner
         return None
+    if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
+        pairs = enumerate(zip(found, wanted, strict=True))
+        return next((d for i, pair in pairs if (d := _first_difference(*pair, f"{name}[{i}]"))), None)
     return None if found == wanted else (name, found, wanted)
 
 

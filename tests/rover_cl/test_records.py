@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 
 from rover_cl.metrics import Scores
-from rover_cl.records import Finished, RunFolder, SegmentCost, open_run, read_json, run_path
+from rover_cl.records import (
+    Finished,
+    Json,
+    RunFolder,
+    SegmentCost,
+    difference_between,
+    open_run,
+    read_json,
+    run_path,
+)
 
 DESCRIPTION = {"config": {"method": "replay", "seed": 1}, "made_with": {"numpy": "2"}}
 
@@ -148,3 +157,17 @@ def test_folders_have_names_that_any_system_takes(tmp_path: Path) -> None:
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not exist"):
         read_json(tmp_path / "plan.json")
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "told"),
+    [
+        ({"a": 1, "made_with": 1}, {"a": 1, "made_with": 2}, None),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, "a.b is 1 there and 2 here"),
+        ({"a": [{"b": 1}, {"b": 1}]}, {"a": [{"b": 1}, {"b": 2}]}, "a[1].b is 1 there and 2 here"),
+        ({"a": [1]}, {"a": [1, 2]}, "a is [1] there and [1, 2] here"),
+        ({"a": 1, "b": 2}, {"a": 1}, "b is 2 there and null here"),
+    ],
+)
+def test_the_first_difference_is_named(found: Json, wanted: Json, told: str | None) -> None:
+    assert difference_between(found, wanted) == told
