@@ -68,6 +68,14 @@ class TerrainBank:
     mean_slope: tuple[float, float] = (0.0, 0.0)
     """grade of real ground towards east and north, which the maps leave out"""
 
+    def __post_init__(self) -> None:
+        """Raise ValueError if `ground` isn't such an array: kernels find it by its address, and trust it."""
+        ground, cells = self.ground, (SIDE, SIDE, ROCK + 1)
+        fits = ground.ndim == 4 and len(ground) > 0 and ground.shape[1:] == cells
+        if not fits or ground.dtype != np.int16 or not ground.flags.c_contiguous:
+            expected = f"contiguous int16 (M, {SIDE}, {SIDE}, {ROCK + 1})"
+            raise ValueError(f"ground is {ground.dtype} {ground.shape}, expected {expected}.")
+
     @classmethod
     def from_dem(
         cls,

@@ -181,3 +181,18 @@ def test_bank_is_shared_and_cannot_be_written(bank: TerrainBank) -> None:
 def test_wrong_arguments_are_named(seed: int, count: int, named: str) -> None:
     with pytest.raises(ValueError, match=f"{named} is {min(seed, count)}, expected"):
         terrain_bank(seed, count)
+
+
+@pytest.mark.parametrize(
+    "ground",
+    [
+        np.zeros((1, SIDE, SIDE, 4), dtype=np.float32),
+        np.zeros((0, SIDE, SIDE, 4), dtype=np.int16),
+        np.zeros((1, SIDE, SIDE // 2, 4), dtype=np.int16),
+        np.zeros((2, SIDE, SIDE, 4), dtype=np.int16)[:, ::-1],
+    ],
+    ids=["another type", "no map", "another size", "not contiguous"],
+)
+def test_ground_that_kernels_could_not_read_is_refused(ground: NDArray[np.int16]) -> None:
+    with pytest.raises(ValueError, match="expected contiguous int16"):
+        TerrainBank(ground=ground, seed=0)
