@@ -30,7 +30,7 @@ def plot(found: list[Overhead], path: Path) -> None:
     """Draw wall time, parameters in the optimiser and memory held, a line for each method."""
     panels = {
         "wall time over finetuning": lambda o: o.ratio,
-        "parameters that the optimiser changes [thousands]": lambda o: o.parameters / 1e3,
+        "parameters learned [thousands]": lambda o: o.parameters / 1e3,
         "held beside the policy [MB]": lambda o: o.bytes / 1e6,
     }
     figure, axes = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
