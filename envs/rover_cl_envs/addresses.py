@@ -9,12 +9,7 @@ The row holds bare addresses: whoever made it keeps the arrays alive, and makes 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import extending, types
-from numba.core import cgutils
-from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
 from rover_cl_envs.bodies import BODIES
@@ -22,14 +17,17 @@ from rover_cl_envs.compiled import compiled
 from rover_cl_envs.dynamics import CONDITIONS, DESCRIPTION, STATE
 from rover_cl_envs.grid import SIDE
 from rover_cl_envs.landforms import LAYERS as FORM_LAYERS
+from rover_cl_envs.memory import array_at
 from rover_cl_envs.mission import MISSION_ROW
 from rover_cl_envs.objectives import PROGRESS
 from rover_cl_envs.power import POWER_STATE
 from rover_cl_envs.power_plant import PLANT
+from rover_cl_envs.ring import RING_POINTS
 from rover_cl_envs.rows import COUNTERS, Rovers, Setting
-from rover_cl_envs.sensors import BLOCKS, RING_POINTS
+from rover_cl_envs.sensors import BLOCKS
 from rover_cl_envs.soil import COEFFICIENTS
 from rover_cl_envs.sun import DEPTHS, ZENITHS
+from rover_cl_envs.terrain import WORD_LAYERS
 
 Addresses = NDArray[np.int64]
 """(SIZE,), columns below."""
@@ -39,40 +37,13 @@ COUNT, BROKEN_BYTES, MAPS, LAYERS, FORM_SIDE, FLEET, MISSIONS, LIMIT, MODE, CUES
 map of landforms, vehicles, missions; steps of an episode, what is done at its end, cues, pictures."""
 STATES, COUNTS, GENERATORS, CONDITION_ROWS, SOIL, BROKEN, PROGRESSES, POWER_ROWS, BODY_ROWS = range(11, 20)
 """Addresses of the arrays of `Rovers`, in its order."""
-GROUND, FORMS, ROVERS, WHEELS, SOILS, PLANTS, MISSION_ROWS, RING, NET_FLUX, BLOCK_STARTS = range(20, 30)
+GROUND, FORMS, WORDS, ROVERS, WHEELS, SOILS, PLANTS, MISSION_ROWS = range(20, 28)
+RING, NET_FLUX, BLOCK_STARTS = range(28, 31)
 """Addresses of the arrays of `Setting`."""
-SIZE = 30
+SIZE = 31
 
 _BLOCKS = len(BLOCKS)
-# Numba has types for its users, not for those who extend it.
-_intrinsic: Any = extending.intrinsic
-_types: Any = types
-_cgutils: Any = cgutils
-_populate: Any = populate_array
 _NUMBERS = ("limit", "mode", "cues", "pixels")
-
-
-@_intrinsic  # type: ignore[untyped-decorator]
-def array_at(context: Any, address: Any, shape: Any, dtype: Any) -> Any:
-    """The C-contiguous array of that shape and type at an address.
-
-    `numba.carray` does the same, but counts references, which these kernels are spared.
-    """
-    array = _types.Array(dtype.dtype, len(shape), "C")
-    signature = array(_types.intp, _types.UniTuple(_types.intp, len(shape)), dtype)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        made = context.make_array(array)(context, builder)
-        sizes = _cgutils.unpack_tuple(builder, arguments[1])
-        itemsize = context.get_constant(_types.intp, array.dtype.bitwidth // 8)
-        strides = [itemsize]
-        for size in reversed(sizes[1:]):
-            strides.insert(0, builder.mul(strides[0], size))
-        data = builder.inttoptr(arguments[0], made.data.type)
-        _populate(made, data, sizes, strides, itemsize, meminfo=None)
-        return made._getvalue()
-
-    return signature, generate
 
 
 def addresses(rovers: Rovers, setting: Setting) -> Addresses:
@@ -125,12 +96,13 @@ def setting_at(a: Addresses) -> Setting:
     return Setting(
         ground=array_at(a[GROUND], (maps, SIDE, SIDE, a[LAYERS]), np.int16),
         forms=array_at(a[FORMS], (maps, side, side, FORM_LAYERS), np.int16),
+        words=array_at(a[WORDS], (maps, SIDE * SIDE * a[LAYERS] // WORD_LAYERS), np.int64),
         rovers=array_at(a[ROVERS], (fleet, DESCRIPTION), np.float32),
         wheels=array_at(a[WHEELS], (fleet, 6, 2), np.float32),
         soils=array_at(a[SOILS], (fleet, 4, COEFFICIENTS), np.float64),
         plants=array_at(a[PLANTS], (fleet, PLANT), np.float32),
         missions=array_at(a[MISSION_ROWS], (a[MISSIONS], MISSION_ROW), np.float32),
-        ring=array_at(a[RING], (RING_POINTS, 2), np.float32),
+        ring=array_at(a[RING], (2, RING_POINTS), np.float32),
         limit=a[LIMIT],
         mode=a[MODE],
         cues=a[CUES] != 0,

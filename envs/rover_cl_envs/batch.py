@@ -23,6 +23,7 @@ from rover_cl_envs.mission import REWARD_TERMS, RUNNING, Mission
 from rover_cl_envs.objectives import PROGRESS
 from rover_cl_envs.power import POWER_STATE
 from rover_cl_envs.randomness import seeded
+from rover_cl_envs.ring import ring_points
 from rover_cl_envs.rovers import Rover
 from rover_cl_envs.rows import (
     MISSION,
@@ -34,11 +35,11 @@ from rover_cl_envs.rows import (
     Rovers,
     Setting,
 )
-from rover_cl_envs.sensors import block_starts, observation_size, ring_points
+from rover_cl_envs.sensors import block_starts, observation_size
 from rover_cl_envs.soil import COEFFICIENTS
 from rover_cl_envs.stepping import renew_parallel, renew_serial, start_where, step_parallel, step_serial
 from rover_cl_envs.sun import NET_FLUX
-from rover_cl_envs.terrain import TerrainBank, terrain_bank
+from rover_cl_envs.terrain import TerrainBank, terrain_bank, words_of
 from rover_cl_envs.world import World
 
 SERIAL_BELOW = 64  # rovers; under it waking the threads costs more than they save
@@ -75,6 +76,7 @@ class Batch:
         self._bank = terrain or terrain_bank(world.map_seed, world.num_maps)
         self.setting = Setting(
             ground=self._bank.ground,
+            words=words_of(self._bank.ground),
             forms=no_landforms(len(self._bank.ground)),
             **self._fleet.to_arrays()._asdict(),
             missions=world.mission.to_array()[None],
@@ -155,7 +157,8 @@ class Batch:
     def _lay_out(self) -> None:
         """Make the landforms, and the memory of broken crust, once a condition asks for them."""
         if self.setting.forms.shape[1] == 1 and self.conditions[:, [CRATERS, RIPPLES, TARS, CRUST]].any():
-            self.setting = self.setting._replace(ground=self._bank.forms, forms=self._bank.forms)
+            forms = self._bank.forms
+            self.setting = self.setting._replace(ground=forms, forms=forms, words=words_of(forms))
         if not self.rovers.broken.size and self.conditions[:, CRUST].any():
             broken = np.zeros((len(self.state), SIDE * SIDE // 8), dtype=np.uint8)
             self.rovers = self.rovers._replace(broken=broken)

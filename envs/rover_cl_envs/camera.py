@@ -43,12 +43,10 @@ from rover_cl_envs.dynamics import (
     YAW,
     X,
     Y,
-    cell_index,
-    outcrop_share,
-    patch_share,
 )
-from rover_cl_envs.grid import ORIGIN
-from rover_cl_envs.sensors import RING, SIZE, albedo
+from rover_cl_envs.grid import ORIGIN, cell_index
+from rover_cl_envs.ring import RING, albedo
+from rover_cl_envs.sensors import SIZE
 from rover_cl_envs.terrain import (
     CELL,
     PATCH,
@@ -59,6 +57,8 @@ from rover_cl_envs.terrain import (
     SIDE,
     TEXTURE,
     TEXTURE_UNIT,
+    outcrop_share,
+    patch_share,
     rock_height,
 )
 

@@ -28,6 +28,10 @@ Row = NDArray[np.float32]
 """Numbers of one rover: state, conditions, mission, observation."""
 Layers = NDArray[np.int16]
 """One map, (256, 256, layers), or several."""
+Words = NDArray[np.int64]
+"""One map, (256 * 256 * k,), or several: the cells row by row, four layers in a word."""
+Cell = Layers | tuple[int, ...]
+"""Four layers of one cell, (4,)."""
 Bits = NDArray[np.uint8]
 """The cells of a map that a rover has changed, a bit each."""
 Coefficients = NDArray[np.float64]
@@ -85,19 +89,29 @@ def compiled(function: Function) -> Function:
     return _compile(function, parallel=False)
 
 
+def compiled_within(function: Function) -> Function:
+    """Compile a part of a kernel into whatever calls it.
+
+    A loop over arrays that the caller laid on its stack becomes vector code only where the compiler sees that
+    they are its own; behind a call it doesn't.
+    """
+    return _compile(function, parallel=False, inline="always")
+
+
 def compiled_parallel(function: Function) -> Function:
     """Compile a kernel whose `prange` loops are shared out among Numba's threads."""
     return _compile(function, parallel=True)
 
 
-def _compile(function: Function, *, parallel: bool) -> Function:
+def _compile(function: Function, *, parallel: bool, inline: str = "never") -> Function:
     # The folder is Numba's only while this function is decorated: others keep theirs.
     before, _settings.CACHE_DIR = _settings.CACHE_DIR, str(cache_folder())
     try:
         # The numpy error model leaves out Python's test for a zero divisor, and with it every way to raise.
         # Kernels allocate nothing, so that Numba's reference counts are left out of the serial ones: counting
         # every row that is looked at took two fifths of a step. The loop of a parallel one needs them.
-        kernel = _njit(cache=True, parallel=parallel, error_model="numpy", _nrt=parallel)(function)
+        options = {"cache": True, "parallel": parallel, "inline": inline, "error_model": "numpy"}
+        kernel = _njit(**options, _nrt=parallel)(function)
     finally:
         _settings.CACHE_DIR = before
     return cast(Function, kernel)

@@ -4,9 +4,8 @@ A rover at 5 cm/s has a Froude number v^2 / (g L) of 5e-4, so inertia plays no p
 for the slip at which the soil carries the load, and moves accordingly. A step is 5 s, 0.25 m at full
 drive of MER. All functions work in place on one rover's row; lengths in metres, angles in radians.
 
-Sources: soils in soil.py; rocker-bogie settling in closed form in the spirit of JPL's ACE (Otsu et al.
-2018); wheel faults after Spirit (sol 779 on: right front wheel dead, dragged, and the rover turning
-clockwise when driven forward).
+Sources: soils in soil.py; wheel faults after Spirit (sol 779 on: right front wheel dead, dragged, and the
+rover turning clockwise when driven forward).
 """
 
 from __future__ import annotations
@@ -15,31 +14,9 @@ import math
 
 import numpy as np
 
-from rover_cl_envs.compiled import Bits, Coefficients, Layers, Row, compiled
-from rover_cl_envs.grid import CELL, ORIGIN, SIDE
-from rover_cl_envs.grid import cell_index as cell_index
-from rover_cl_envs.landforms import break_crust, crest_share, form_height, has_crust, is_broken
+from rover_cl_envs.compiled import Coefficients, Row, compiled
 from rover_cl_envs.rovers import STEP_SECONDS as STEP_SECONDS
-from rover_cl_envs.soil import (
-    ALPHA,
-    BETA,
-    NO_WEIGHTS,
-    P0,
-    P1,
-    P2,
-    blend,
-    equilibrium_slip,
-    weigh,
-)
-from rover_cl_envs.terrain import (
-    PATCH,
-    PATCH_EDGE,
-    PATCH_UNIT,
-    RELIEF,
-    RELIEF_UNIT,
-    ROCK,
-    rock_height,
-)
+from rover_cl_envs.soil import ALPHA, BETA, P0, P1, P2, equilibrium_slip
 
 STEP_LENGTH = 0.25  # travel of MER per step at full drive on bedrock [m]
 STEER_GAIN = 0.8  # difference of wheel speeds at full steer, in shares of top speed
@@ -56,7 +33,6 @@ SIDE_SLIDE = 0.5  # sideways drift over ground covered, per tangent of roll
 STUCK_SLIP = 0.6  # mean slip that counts towards embedding; MER's drives stopped at 0.4
 AT_REST = 0.02  # wheel speed below which a wheel stands still, in shares of top speed
 SLOWEST = 0.1  # share of the commanded speed that a motor near stall still makes
-CRUST_SOIL = 1 / 6  # fluffiness of a crust that holds: half way from bedrock to regolith
 MARS_GRAVITY = 3.72  # [m/s^2]
 
 # Columns of a rover's state row (n, STATE), float32. Pitch and roll are kept as tangents.
@@ -117,167 +93,6 @@ CONDITIONS = HEALTH + 6
 # Columns of a rover description (9,), float32: Rover.to_array. FULL is a step's travel at full drive [m].
 MASS, RADIUS, WHEELBASE, TRACK, STALL, OBSTACLE, FULL, TIP_GRADE, PRESSURE = range(9)
 DESCRIPTION = 9
-
-
-@compiled
-def patch_share(field: float, cover: float) -> float:
-    """Share of a soft patch, 0 to 1, where the uniform patch field has that value: its upper tail."""
-    return min(max((field - (1.0 - cover)) / PATCH_EDGE, 0.0), 1.0)
-
-
-@compiled
-def outcrop_share(field: float, cover: float) -> float:
-    """Share of outcrop, 0 to 1, where the uniform patch field has that value: its lower tail."""
-    return min(max((cover - field) / PATCH_EDGE, 0.0), 1.0)
-
-
-@compiled
-def relief_at(ground: Layers, x: float, y: float) -> float:
-    """Unit relief at x, y, bilinear between cell centres."""
-    u, v = x / CELL + (ORIGIN - 0.5), y / CELL + (ORIGIN - 0.5)
-    iu, iv = int(u), int(v)
-    fu, fv = u - iu, v - iv
-    x0, y0 = iu & (SIDE - 1), iv & (SIDE - 1)
-    x1, y1 = (x0 + 1) & (SIDE - 1), (y0 + 1) & (SIDE - 1)
-    low = (1.0 - fu) * ground[y0, x0, RELIEF] + fu * ground[y0, x1, RELIEF]
-    high = (1.0 - fu) * ground[y1, x0, RELIEF] + fu * ground[y1, x1, RELIEF]
-    return ((1.0 - fv) * low + fv * high) * RELIEF_UNIT
-
-
-@compiled
-def has_forms(c: Row, forms: Layers) -> bool:
-    """Whether conditions `c` ask for landforms; never where these are stood in for by one cell."""
-    asked = c[CRATERS] > 0.0 or c[RIPPLES] > 0.0 or c[TARS] > 0.0 or c[CRUST] > 0.0
-    return asked and forms.shape[0] == SIDE
-
-
-@compiled
-def ground_pressure(c: Row, rover: Row) -> float:
-    """Mean pressure under the rover's wheels [kPa], in proportion to its weight."""
-    return rover[PRESSURE] * c[GRAVITY] / MARS_GRAVITY
-
-
-@compiled
-def _formed_soil(
-    fluffiness: float, iy: int, ix: int, c: Row, rover: Row, forms: Layers, broken: Bits
-) -> float:
-    """Fluffiness under a wheel where landforms may lie on the ground; breaks a crust that is too weak."""
-    cell = forms[iy, ix]
-    if has_crust(cell, c[CRUST]):
-        if not is_broken(broken, iy, ix):
-            if ground_pressure(c, rover) <= c[STRENGTH]:
-                return CRUST_SOIL
-            break_crust(broken, iy, ix)
-        return c[PATCHES]
-    loose = c[SOFTNESS] * crest_share(cell, c[RIPPLES], c[TARS])
-    return fluffiness + loose * (1.0 - fluffiness)
-
-
-@compiled
-def _bare_soil(field: float, c: Row) -> float:
-    """Fluffiness of ground without landforms where the uniform patch field has that value."""
-    soft, firm = patch_share(field, c[COVER]), outcrop_share(field, c[OUTCROP])
-    return c[GROUND] * (1.0 - soft - firm) + soft * c[PATCHES]
-
-
-@compiled
-def _lean(s: Row, rover: Row, left: float, right: float, pitch: float) -> None:
-    """Write pitch and roll from the sides' mean heights and the pitch summed up over the wheels [m]."""
-    s[PITCH] = pitch / (0.75 * rover[WHEELBASE])
-    s[ROLL] = (left - right) / rover[TRACK]
-
-
-@compiled
-def _settle_on_forms(
-    s: Row,
-    c: Row,
-    rover: Row,
-    wheels: Row,
-    forms: Layers,
-    broken: Bits,
-    soils: Coefficients,
-    soil: Coefficients,
-) -> float:
-    """`settle` where there are landforms: a loop of its own, so that other rovers don't carry it along."""
-    cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
-    tallest, pitch, left, right = 0.0, 0.0, 0.0, 0.0
-    lift_pitch, lift_left, lift_right = 0.0, 0.0, 0.0
-    for side in range(2):
-        mean, lift_mean, weights = 0.0, 0.0, NO_WEIGHTS
-        for k in range(3):
-            wheel = wheels[3 * side + k]
-            x = s[X] + cos * wheel[0] - sin * wheel[1]
-            y = s[Y] + sin * wheel[0] + cos * wheel[1]
-            iy, ix = cell_index(y), cell_index(x)
-            cell = forms[iy, ix]
-            rock = rock_height(cell[ROCK], c[ROCKS])
-            tallest = max(tallest, rock)
-            height = c[ROUGH] * relief_at(forms, x, y) + c[EAST] * (x - s[X]) + c[NORTH] * (y - s[Y])
-            height += min(rock, rover[OBSTACLE])
-            lift = form_height(forms, x, y, c[CRATERS], c[RIPPLES], c[TARS])
-            mean += height / 3.0
-            lift_mean += lift / 3.0
-            pitch += (0.5 if k == 0 else -0.25) * height
-            lift_pitch += (0.5 if k == 0 else -0.25) * lift
-            bare = _bare_soil(cell[PATCH] * PATCH_UNIT, c)
-            weights = weigh(_formed_soil(bare, iy, ix, c, rover, forms, broken), 1.0 / 3.0, weights)
-        blend(soils, weights, soil[side])
-        if side == 0:
-            left, lift_left = mean, lift_mean
-        else:
-            right, lift_right = mean, lift_mean
-    _lean(s, rover, left + lift_left, right + lift_right, pitch + lift_pitch)
-    return tallest
-
-
-@compiled
-def settle(
-    s: Row,
-    c: Row,
-    rover: Row,
-    wheels: Row,
-    ground: Layers,
-    forms: Layers,
-    broken: Bits,
-    soils: Coefficients,
-    soil: Coefficients,
-) -> float:
-    """Put the rover's six wheels on the ground.
-
-    Writes pitch and roll into the state `s` (24,), as tangents, and the mean soil of each side into
-    `soil` (2, 9). Crust that gives way is noted in the rover's row `broken`.
-    The differential halves the pitch of the two rockers; each rocker's pitch is that of the line from
-    the middle of its bogie, which carries the middle and the rear wheel, to its front wheel.
-
-    Returns:
-        Height of the tallest rock under a wheel [m].
-    """
-    if has_forms(c, forms):
-        return _settle_on_forms(s, c, rover, wheels, forms, broken, soils, soil)
-    cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
-    tallest, pitch, left, right = 0.0, 0.0, 0.0, 0.0
-    for side in range(2):
-        mean, weights = 0.0, NO_WEIGHTS
-        for k in range(3):
-            wheel = wheels[3 * side + k]
-            x = s[X] + cos * wheel[0] - sin * wheel[1]
-            y = s[Y] + sin * wheel[0] + cos * wheel[1]
-            cell = ground[cell_index(y), cell_index(x)]
-            rock = rock_height(cell[ROCK], c[ROCKS])
-            tallest = max(tallest, rock)
-            height = c[ROUGH] * relief_at(ground, x, y) + c[EAST] * (x - s[X]) + c[NORTH] * (y - s[Y])
-            height += min(rock, rover[OBSTACLE])
-            mean += height / 3.0
-            # The bogie's pivot is halfway between middle and rear wheel, 0.75 wheelbase behind the front one.
-            pitch += (0.5 if k == 0 else -0.25) * height
-            weights = weigh(_bare_soil(cell[PATCH] * PATCH_UNIT, c), 1.0 / 3.0, weights)
-        blend(soils, weights, soil[side])
-        if side == 0:
-            left = mean
-        else:
-            right = mean
-    _lean(s, rover, left, right, pitch)
-    return tallest
 
 
 @compiled
@@ -369,23 +184,3 @@ def _pull(c: Row, rover: Row, wheels: Row, ahead: float) -> float:
         toward = 1.0 if wheels[w, 1] > 0.0 else -1.0
         pull += PULL * (1.0 - c[HEALTH + w]) * lever * toward
     return pull / (rover[TRACK] / PULL_TRACK) * c[WHEEL_DRAG]
-
-
-@compiled
-def rest(
-    s: Row,
-    c: Row,
-    rover: Row,
-    wheels: Row,
-    ground: Layers,
-    forms: Layers,
-    broken: Bits,
-    soils: Coefficients,
-    soil: Coefficients,
-) -> None:
-    """Put a rover that has just been placed at rest: settled on the ground, nothing turning."""
-    s[WHEEL_L : AHEAD + 2] = 0.0
-    s[DRIVE], s[STEER], s[STUCK] = 0.0, 0.0, 0.0
-    settle(s, c, rover, wheels, ground, forms, broken, soils, soil)
-    for side in range(2):
-        s[SINK_L + side] = rover[RADIUS] * math.exp(soil[side, ALPHA])

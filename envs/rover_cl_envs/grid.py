@@ -24,6 +24,14 @@ def cell_index(position: float) -> int:
     return int(position / CELL + ORIGIN) & (SIDE - 1)
 
 
+@compiled
+def cell_number(x: float, y: float) -> int:
+    """Number of the cell that holds a point [m], row by row; in 32 bits, twice as many at a time as in 64."""
+    column = np.int32(x / CELL + ORIGIN) & np.int32(SIDE - 1)
+    row = np.int32(y / CELL + ORIGIN) & np.int32(SIDE - 1)
+    return row * np.int32(SIDE) + column
+
+
 def frequencies() -> Field:
     """Absolute spatial frequency of every coefficient of `rfft2` (256, 129) [1/m]."""
     fy = np.fft.fftfreq(SIDE, CELL)[:, None]

@@ -30,7 +30,7 @@ from rover_cl_envs.dynamics import (
     WHEEL_L,
 )
 from rover_cl_envs.randomness import normal
-from rover_cl_envs.sensors import BEARINGS, LIMIT, RING, RING_POINTS
+from rover_cl_envs.ring import BEARINGS, LIMIT, RING, RING_POINTS
 
 HEIGHT_SCALE = 2.0  # of the ring's heights in the observation [1/m]
 POINT_NUMBERS = 2 * RING_POINTS // BEARINGS  # numbers of one bearing of the ring

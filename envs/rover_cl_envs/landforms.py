@@ -18,12 +18,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import Bits, Layers, compiled
+from rover_cl_envs.compiled import Bits, Cell, Layers, compiled
 from rover_cl_envs.grid import CELL, ORIGIN, PERIOD, SIDE, Field, broad, counts, ranks
 
-CRATER, RIPPLE, TAR, CRUST = range(4, 8)
-LAYERS = 8
-"""Layers of `TerrainBank.forms`, behind the four of the ground itself."""
+CRATER, RIPPLE, TAR, CRUST = range(4)
+"""Layers of the landforms."""
+FIRST, LAYERS = 4, 8
+"""Where they begin in `TerrainBank.forms`, behind the layers of the ground itself, and layers of both."""
 CRATER_UNIT, SHARE_UNIT = 1 / 1024, 1 / 32767
 """What one count is worth: of the crater layer [m], and of the others, which run from 0 to 1."""
 
@@ -55,11 +56,11 @@ def landforms(seed: int, count: int) -> Layers:
     forms = np.zeros((count, SIDE, SIDE, 8), dtype=np.int16)
     for m in range(count):
         rng = np.random.default_rng([seed, m, 1])  # the ground of the same map draws from [seed, m]
-        forms[m, :, :, CRATER] = counts(_craters(rng), CRATER_UNIT)
+        forms[m, :, :, FIRST + CRATER] = counts(_craters(rng), CRATER_UNIT)
         wind = rng.uniform(0, 2 * np.pi)
-        forms[m, :, :, RIPPLE] = counts(_ridges(rng, wind, RIPPLE_WAVE, 12.0), SHARE_UNIT)
-        forms[m, :, :, TAR] = counts(_ridges(rng, wind, TAR_WAVE, 40.0), SHARE_UNIT)
-        forms[m, :, :, CRUST] = counts(ranks(broad(rng, CRUST_LENGTH)), SHARE_UNIT)
+        forms[m, :, :, FIRST + RIPPLE] = counts(_ridges(rng, wind, RIPPLE_WAVE, 12.0), SHARE_UNIT)
+        forms[m, :, :, FIRST + TAR] = counts(_ridges(rng, wind, TAR_WAVE, 40.0), SHARE_UNIT)
+        forms[m, :, :, FIRST + CRUST] = counts(ranks(broad(rng, CRUST_LENGTH)), SHARE_UNIT)
     return forms
 
 
@@ -149,11 +150,11 @@ def _ridges(rng: np.random.Generator, wind: float, wave: float, length: float) -
 
 
 @compiled
-def cell_height(cell: Layers, craters: float, ripples: float, tars: float) -> float:
-    """Height of the landforms at a cell (8,) [m].
+def cell_height(cell: Cell, craters: float, ripples: float, tars: float) -> float:
+    """Height of the landforms at a cell (4,) [m].
 
     Args:
-        cell: of the landforms.
+        cell: its layers of landforms (4,).
         craters: freshness, 0 to 1.
         ripples: their height [m].
         tars: their height [m].
@@ -169,23 +170,23 @@ def form_height(forms: Layers, x: float, y: float, craters: float, ripples: floa
     fu, fv = u - iu, v - iv
     x0, y0 = iu & (SIDE - 1), iv & (SIDE - 1)
     x1, y1 = (x0 + 1) & (SIDE - 1), (y0 + 1) & (SIDE - 1)
-    south = (1.0 - fu) * cell_height(forms[y0, x0], craters, ripples, tars)
-    south += fu * cell_height(forms[y0, x1], craters, ripples, tars)
-    north = (1.0 - fu) * cell_height(forms[y1, x0], craters, ripples, tars)
-    north += fu * cell_height(forms[y1, x1], craters, ripples, tars)
+    south = (1.0 - fu) * cell_height(forms[y0, x0, FIRST:], craters, ripples, tars)
+    south += fu * cell_height(forms[y0, x1, FIRST:], craters, ripples, tars)
+    north = (1.0 - fu) * cell_height(forms[y1, x0, FIRST:], craters, ripples, tars)
+    north += fu * cell_height(forms[y1, x1, FIRST:], craters, ripples, tars)
     return (1.0 - fv) * south + fv * north
 
 
 @compiled
-def crest_share(cell: Layers, ripples: float, tars: float) -> float:
-    """Share of loose crest sand at a cell (8,), 0 to 1; ridges of no height have none."""
+def crest_share(cell: Cell, ripples: float, tars: float) -> float:
+    """Share of loose crest sand at a cell (4,), 0 to 1; ridges of no height have none."""
     ripple = min(ripples / DEEP_RIPPLE, 1.0) * cell[RIPPLE]
     return SHARE_UNIT * max(ripple, min(tars / DEEP_TAR, 1.0) * cell[TAR])
 
 
 @compiled
-def has_crust(cell: Layers, cover: float) -> bool:
-    """Whether a cell (8,) bears crust where crust covers that share of the ground."""
+def has_crust(cell: Cell, cover: float) -> bool:
+    """Whether a cell (4,) bears crust where crust covers that share of the ground."""
     return cover > 0.0 and SHARE_UNIT * cell[CRUST] >= 1.0 - cover
 
 

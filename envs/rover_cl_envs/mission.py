@@ -43,14 +43,12 @@ from rover_cl_envs.dynamics import (
     YAW,
     X,
     Y,
-    ground_pressure,
-    has_forms,
-    patch_share,
 )
 from rover_cl_envs.errors import unknown_name
-from rover_cl_envs.landforms import form_height, has_crust
+from rover_cl_envs.landforms import FIRST, form_height, has_crust
 from rover_cl_envs.randomness import uniform
-from rover_cl_envs.terrain import CELL, PATCH, PATCH_UNIT, SIDE, rock_height
+from rover_cl_envs.settling import ground_pressure, want_forms
+from rover_cl_envs.terrain import CELL, PATCH, PATCH_UNIT, SIDE, patch_share, rock_height
 from rover_cl_envs.terrain import ROCK as ROCK_LAYER
 
 OUTCOMES = (
@@ -263,7 +261,7 @@ def _is_free(ground: Layers, forms: Layers, breaks: bool, iy: int, ix: int, c: R
         return False
     if rock_height(cell[ROCK_LAYER], c[ROCKS]) > rover[OBSTACLE]:
         return False
-    return not (breaks and has_crust(forms[iy, ix], c[CRUST]))
+    return not (breaks and has_crust(forms[iy, ix, FIRST:], c[CRUST]))
 
 
 @compiled
@@ -272,7 +270,7 @@ def is_clear(ground: Layers, forms: Layers, x: float, y: float, c: Row, rover: R
 
     Where there are landforms, no crust that breaks and no steep wall either.
     """
-    formed = has_forms(c, forms)
+    formed = want_forms(c) and forms.shape[0] == SIDE
     breaks = formed and ground_pressure(c, rover) > c[STRENGTH]
     column, row, clear = math.floor(x / CELL), math.floor(y / CELL), clearance(rover)
     # The middle and the edges first: most places that won't do show there, and every cell is far in memory.

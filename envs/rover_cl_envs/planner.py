@@ -18,10 +18,11 @@ from rover_cl_envs import dynamics as d
 from rover_cl_envs.autopilot import finish
 from rover_cl_envs.batch import Batch
 from rover_cl_envs.compiled import Coefficients, Row, compiled
-from rover_cl_envs.dynamics import drive, settle
+from rover_cl_envs.dynamics import drive
 from rover_cl_envs.mission import KIND, NAVIGATE, REACH, SAMPLE, STUCK_STEPS, distance_to
 from rover_cl_envs.route import Points, Router
 from rover_cl_envs.rows import MAP, MISSION, RESTART, VEHICLE, Rovers, Setting
+from rover_cl_envs.settling import settle
 
 Rows = NDArray[np.float32]
 LOOKAHEAD = 6  # points of a way from the nearest one to the one aimed at: about 1.5 m
@@ -62,14 +63,14 @@ def _forecast(
         for k in range(soil.shape[1]):
             soil[side, k] = rovers.soil[i, side, k]
     m, c, v = rovers.counters[i, MAP], rovers.conditions[i], rovers.counters[i, VEHICLE]
-    ground, forms = setting.ground[m], setting.forms[m]
+    words, broken = setting.words[m], rovers.broken[i]
     rover, wheels = setting.rovers[v], setting.wheels[v]
     mission = setting.missions[rovers.counters[i, MISSION]]
     reach, shuns = mission[REACH], mission[KIND] == NAVIGATE or mission[KIND] == SAMPLE
     s[d.DRIVE], s[d.STEER] = command, steer
     for _ in range(HELD):
         drive(s, c, rover, wheels, soil)
-        tallest = settle(s, c, rover, wheels, ground, forms, rovers.broken[i], setting.soils[v], soil)
+        tallest = settle(s, c, rover, wheels, words, broken, setting.soils[v], soil)
         if distance_to(s, s[d.REWARDED]) < reach:
             return -1.0
         tilt = s[d.PITCH] * s[d.PITCH] + s[d.ROLL] * s[d.ROLL]

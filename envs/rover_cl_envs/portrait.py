@@ -13,12 +13,13 @@ from rover_cl_envs import dynamics as d
 from rover_cl_envs.air import HAZE
 from rover_cl_envs.batch import Batch
 from rover_cl_envs.conditions import RANGES, Conditions
-from rover_cl_envs.landforms import CRATER, CRATER_UNIT, CRUST, RIPPLE, SHARE_UNIT, TAR, broken_cells
+from rover_cl_envs.landforms import CRATER, CRATER_UNIT, CRUST, FIRST, RIPPLE, SHARE_UNIT, TAR, broken_cells
 from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS
 from rover_cl_envs.power import CHARGE, SUN_EAST, SUN_UP
+from rover_cl_envs.ring import FLECKS, RING, ring_points
 from rover_cl_envs.rows import MAP, STEP
 from rover_cl_envs.scene import BODIES, TRAIL, Ground, Scene
-from rover_cl_envs.sensors import FLECKS, RING, SIZE, ring_points
+from rover_cl_envs.sensors import SIZE
 from rover_cl_envs.terrain import (
     ABUNDANCE_STEPS,
     CELL,
@@ -49,7 +50,7 @@ class Portraits:
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
-        self._ring = ring_points()
+        self._ring = ring_points().T
         self._grounds: OrderedDict[tuple[float, ...], Ground] = OrderedDict()
 
     def scene(
@@ -190,7 +191,7 @@ def ground_of(batch: Batch, m: int, c: NDArray[np.float32], climbed: float) -> G
 
 def _forms_of(batch: Batch, m: int, c: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Height of map `m`'s landforms [m], and where there is crust: (256, 256), (1, 1) without landforms."""
-    forms = batch.forms[m]
+    forms = batch.forms[m, ..., FIRST:]
     lift = c[d.CRATERS] * np.float32(CRATER_UNIT) * forms[..., CRATER]
     ridges = c[d.RIPPLES] * forms[..., RIPPLE] + c[d.TARS] * forms[..., TAR]
     crust = (c[d.CRUST] > 0) & (forms[..., CRUST] * SHARE_UNIT >= 1 - c[d.CRUST])

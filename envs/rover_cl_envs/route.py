@@ -18,7 +18,8 @@ from scipy.sparse.csgraph import dijkstra
 
 from rover_cl_envs import dynamics as d
 from rover_cl_envs.compiled import Coefficients, Layers, Row, compiled
-from rover_cl_envs.landforms import cell_height, crest_share, has_crust
+from rover_cl_envs.landforms import FIRST, cell_height, crest_share, has_crust
+from rover_cl_envs.settling import CRUST_SOIL, want_forms
 from rover_cl_envs.soil import COEFFICIENTS, NO_WEIGHTS, blend, equilibrium_slip, weigh
 from rover_cl_envs.terrain import (
     ABUNDANCE_STEPS,
@@ -65,10 +66,10 @@ def _lay(forms: Layers, c: Row, breaks: bool, soil: Field, height: Field) -> Non
     """Lay a map's landforms on its soil and heights [m], (256, 256) each; a crust that `breaks` is gone."""
     for i in range(soil.shape[0]):
         for j in range(soil.shape[1]):
-            cell = forms[i, j]
+            cell = forms[i, j, FIRST:]
             height[i, j] += cell_height(cell, c[d.CRATERS], c[d.RIPPLES], c[d.TARS])
             if has_crust(cell, c[d.CRUST]):
-                soil[i, j] = c[d.PATCHES] if breaks else d.CRUST_SOIL
+                soil[i, j] = c[d.PATCHES] if breaks else CRUST_SOIL
             else:
                 soil[i, j] += c[d.SOFTNESS] * crest_share(cell, c[d.RIPPLES], c[d.TARS]) * (1.0 - soil[i, j])
 
@@ -177,7 +178,7 @@ class Router:
         firm = np.clip((c[d.OUTCROP] - field) / PATCH_EDGE, 0, 1)
         soil = c[d.GROUND] * (1 - soft - firm) + soft * c[d.PATCHES]
         height = np.asarray(values(cells, RELIEF) * float(c[d.ROUGH]), dtype=np.float64)
-        if forms is not None and d.has_forms(c, forms):
+        if forms is not None and want_forms(c) and forms.shape[0] == SIDE:
             breaks = self._pressure * c[d.GRAVITY] / d.MARS_GRAVITY > c[d.STRENGTH]
             soil = soil.astype(np.float64)
             _lay(forms, c, bool(breaks), soil, height)

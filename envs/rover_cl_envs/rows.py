@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import Bits, Coefficients, Layers, Row
+from rover_cl_envs.compiled import Bits, Coefficients, Layers, Row, Words
 
 Rows = NDArray[np.float32]
 """Numbers of all rovers, a row each."""
@@ -57,6 +57,8 @@ class Setting(NamedTuple):
     """(M, 256, 256, 4) the maps; with landforms the same array as `forms`"""
     forms: Layers
     """(M, 256, 256, 8) the maps with their landforms; (M, 1, 1, 8) while no condition asks for them"""
+    words: Words
+    """(M, 65536 k) the maps again, the same memory: each cell's layers as k = 1 word, or 2 with landforms"""
     rovers: Row
     """(R, 9) the fleet, columns in dynamics.py"""
     wheels: Row
@@ -68,7 +70,7 @@ class Setting(NamedTuple):
     missions: Rows
     """(m, 30) the missions that rovers may have, columns in mission.py"""
     ring: Row
-    """(24, 2) points of the terrain ring [m]"""
+    """(2, 24) points of the terrain ring in the body frame, ahead and to the left [m]"""
     limit: int
     """steps of an episode"""
     mode: int

@@ -10,7 +10,7 @@ from rover_cl_envs.addresses import Addresses, rovers_at, setting_at
 from rover_cl_envs.bodies import BLIND, appear, roam, watch
 from rover_cl_envs.camera import photograph
 from rover_cl_envs.compiled import Row, compiled, compiled_parallel
-from rover_cl_envs.dynamics import DRIVE, MOTOR, STEER, drive, rest, settle
+from rover_cl_envs.dynamics import DRIVE, MOTOR, STEER, drive
 from rover_cl_envs.instruments import distort, err
 from rover_cl_envs.mission import (
     BY_END,
@@ -28,6 +28,7 @@ from rover_cl_envs.mission import (
 from rover_cl_envs.objectives import assess, prepare, tell
 from rover_cl_envs.power import BALANCE, capacity, observe_power, pass_time, stall_share, wake
 from rover_cl_envs.randomness import uniform
+from rover_cl_envs.ring import RING
 from rover_cl_envs.rows import (
     MAP,
     MISSION,
@@ -40,7 +41,8 @@ from rover_cl_envs.rows import (
     Pictures,
     Rows,
 )
-from rover_cl_envs.sensors import BLOCKS, BODIES_BLOCK, MISSION_BLOCK, POWER_BLOCK, RING, SIZE, observe
+from rover_cl_envs.sensors import BLOCKS, BODIES_BLOCK, MISSION_BLOCK, POWER_BLOCK, SIZE, observe
+from rover_cl_envs.settling import rest, settle
 
 MISSION_SIZE, BODIES_SIZE = BLOCKS["mission"], BLOCKS["bodies"]
 BLOCK = 32  # rovers stepped together
@@ -70,7 +72,7 @@ def _start(i: int, a: Addresses) -> None:
         prepare(s, c, rovers.progress[i], mission, rover, maps[m], forms, generator)
     if setting.blocks[BODIES_BLOCK] >= 0:
         appear(s, c, rovers.bodies[i], generator)
-    rest(s, c, rover, setting.wheels[v], maps[m], forms, broken, setting.soils[v], rovers.soil[i])
+    rest(s, c, rover, setting.wheels[v], setting.words[m], broken, setting.soils[v], rovers.soil[i])
     if setting.blocks[POWER_BLOCK] >= 0:
         wake(rovers.power[i], s, c, setting.plants[v], setting.net_flux)
 
@@ -80,9 +82,8 @@ def _look(i: int, a: Addresses, out: Row) -> None:
     """Write rover i's observation into `out` (size,)."""
     rovers, setting = rovers_at(a), setting_at(a)
     s, c, counters = rovers.state[i], rovers.conditions[i], rovers.counters[i]
-    rover, m = setting.rovers[counters[VEHICLE]], counters[MAP]
-    ground, forms, broken = setting.ground[m], setting.forms[m], rovers.broken[i]
-    observe(s, c, rover, setting.ring, ground, forms, broken, setting.cues, out)
+    rover, words, broken = setting.rovers[counters[VEHICLE]], setting.words[counters[MAP]], rovers.broken[i]
+    observe(s, c, rover, setting.ring, words, broken, setting.cues, out)
     if err(c):
         distort(s, c, rovers.generators[i], out)
     at = setting.blocks[POWER_BLOCK]
@@ -119,8 +120,8 @@ def _drive(i: int, a: Addresses) -> float:
         c[MOTOR] = gain * stall_share(rovers.power[i])
     drive(s, c, rover, wheels, soil)
     c[MOTOR] = gain
-    m, broken = rovers.counters[i, MAP], rovers.broken[i]
-    return settle(s, c, rover, wheels, setting.ground[m], setting.forms[m], broken, setting.soils[v], soil)
+    words, broken = setting.words[rovers.counters[i, MAP]], rovers.broken[i]
+    return settle(s, c, rover, wheels, words, broken, setting.soils[v], soil)
 
 
 @compiled

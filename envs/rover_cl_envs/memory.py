@@ -1,0 +1,70 @@
+"""Arrays that kernels find by an address, or lay down where they need them for a moment.
+
+Both are made without counting references, which these kernels are spared: they allocate nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import extending, types
+from numba.core import cgutils
+from numba.np.arrayobj import populate_array
+
+# Numba has types for its users, not for those who extend it.
+_intrinsic: Any = extending.intrinsic
+_types: Any = types
+_cgutils: Any = cgutils
+_populate: Any = populate_array
+_from_dtype: Any = numba.from_dtype
+_ir: Any = ir
+LINE = 64  # bytes of a line of memory
+
+
+@_intrinsic  # type: ignore[untyped-decorator]
+def array_at(context: Any, address: Any, shape: Any, dtype: Any) -> Any:
+    """The C-contiguous array of that shape and type at an address."""
+    array = _types.Array(dtype.dtype, len(shape), "C")
+    signature = array(_types.intp, _types.UniTuple(_types.intp, len(shape)), dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        made = context.make_array(array)(context, builder)
+        sizes = _cgutils.unpack_tuple(builder, arguments[1])
+        itemsize = context.get_constant(_types.intp, array.dtype.bitwidth // 8)
+        strides = [itemsize]
+        for size in reversed(sizes[1:]):
+            strides.insert(0, builder.mul(strides[0], size))
+        data = builder.inttoptr(arguments[0], made.data.type)
+        _populate(made, data, sizes, strides, itemsize, meminfo=None)
+        return made._getvalue()
+
+    return signature, generate
+
+
+def scratch(count: int, dtype: type) -> Callable[[], Any]:
+    """A function that gives a kernel an array (count,) on its stack, not yet written.
+
+    It is gone when the kernel that asked for it returns, and nobody else's memory can be meant by it, so that
+    loops which write there become vector code.
+    """
+    element = _from_dtype(dtype)
+    array = _types.Array(element, 1, "C")
+
+    def lay(context: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            made = context.make_array(array)(context, builder)
+            place = _cgutils.alloca_once(builder, _ir.ArrayType(context.get_data_type(element), count))
+            place.align = LINE
+            size = context.get_constant(_types.intp, count)
+            itemsize = context.get_constant(_types.intp, element.bitwidth // 8)
+            data = builder.bitcast(place, made.data.type)
+            _populate(made, data, [size], [itemsize], itemsize, meminfo=None)
+            return made._getvalue()
+
+        return array(), generate
+
+    function: Callable[[], Any] = _intrinsic(lay)
+    return function
