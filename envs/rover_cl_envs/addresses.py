@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rover_cl_envs.bodies import BODIES
-from rover_cl_envs.compiled import compiled
+from rover_cl_envs.compiled import compiled_within
 from rover_cl_envs.dynamics import CONDITIONS, DESCRIPTION, STATE
 from rover_cl_envs.grid import SIDE
 from rover_cl_envs.landforms import LAYERS as FORM_LAYERS
@@ -72,7 +72,7 @@ def addresses(rovers: Rovers, setting: Setting) -> Addresses:
     return np.array([*sizes, *(array.ctypes.data for array in arrays)], dtype=np.int64)
 
 
-@compiled
+@compiled_within
 def rovers_at(a: Addresses) -> Rovers:
     """The arrays of `Rovers` that a row `a` (SIZE,) tells of."""
     n = a[COUNT]
@@ -89,7 +89,7 @@ def rovers_at(a: Addresses) -> Rovers:
     )
 
 
-@compiled
+@compiled_within
 def setting_at(a: Addresses) -> Setting:
     """The arrays and numbers of `Setting` that a row `a` (SIZE,) tells of."""
     maps, side, fleet = a[MAPS], a[FORM_SIDE], a[FLEET]
