@@ -30,7 +30,7 @@ Layers = NDArray[np.int16]
 """One map, (256, 256, layers), or several."""
 Words = NDArray[np.int64]
 """One map, (256 * 256 * k,), or several: the cells row by row, four layers in a word."""
-Cell = Layers | tuple[int, ...]
+Cell = Layers | tuple[np.int16, ...]
 """Four layers of one cell, (4,)."""
 Bits = NDArray[np.uint8]
 """The cells of a map that a rover has changed, a bit each."""

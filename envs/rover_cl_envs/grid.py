@@ -29,7 +29,7 @@ def cell_number(x: float, y: float) -> int:
     """Number of the cell that holds a point [m], row by row; in 32 bits, twice as many at a time as in 64."""
     column = np.int32(x / CELL + ORIGIN) & np.int32(SIDE - 1)
     row = np.int32(y / CELL + ORIGIN) & np.int32(SIDE - 1)
-    return row * np.int32(SIDE) + column
+    return row * np.int32(SIDE) + column  # type: ignore[return-value]
 
 
 def frequencies() -> Field:

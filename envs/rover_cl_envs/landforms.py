@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 from rover_cl_envs.compiled import Bits, Cell, Layers, compiled
 from rover_cl_envs.grid import CELL, ORIGIN, PERIOD, SIDE, Field, broad, counts, ranks
 
-CRATER, RIPPLE, TAR, CRUST = range(4)
-"""Layers of the landforms."""
 FIRST, LAYERS = 4, 8
-"""Where they begin in `TerrainBank.forms`, behind the layers of the ground itself, and layers of both."""
+CRATER, RIPPLE, TAR, CRUST = range(FIRST, LAYERS)
+"""Layers of `TerrainBank.forms`, behind the four of the ground itself; they fill a cell's second word."""
 CRATER_UNIT, SHARE_UNIT = 1 / 1024, 1 / 32767
 """What one count is worth: of the crater layer [m], and of the others, which run from 0 to 1."""
 
@@ -56,11 +55,11 @@ def landforms(seed: int, count: int) -> Layers:
     forms = np.zeros((count, SIDE, SIDE, 8), dtype=np.int16)
     for m in range(count):
         rng = np.random.default_rng([seed, m, 1])  # the ground of the same map draws from [seed, m]
-        forms[m, :, :, FIRST + CRATER] = counts(_craters(rng), CRATER_UNIT)
+        forms[m, :, :, CRATER] = counts(_craters(rng), CRATER_UNIT)
         wind = rng.uniform(0, 2 * np.pi)
-        forms[m, :, :, FIRST + RIPPLE] = counts(_ridges(rng, wind, RIPPLE_WAVE, 12.0), SHARE_UNIT)
-        forms[m, :, :, FIRST + TAR] = counts(_ridges(rng, wind, TAR_WAVE, 40.0), SHARE_UNIT)
-        forms[m, :, :, FIRST + CRUST] = counts(ranks(broad(rng, CRUST_LENGTH)), SHARE_UNIT)
+        forms[m, :, :, RIPPLE] = counts(_ridges(rng, wind, RIPPLE_WAVE, 12.0), SHARE_UNIT)
+        forms[m, :, :, TAR] = counts(_ridges(rng, wind, TAR_WAVE, 40.0), SHARE_UNIT)
+        forms[m, :, :, CRUST] = counts(ranks(broad(rng, CRUST_LENGTH)), SHARE_UNIT)
     return forms
 
 
@@ -159,7 +158,9 @@ def cell_height(cell: Cell, craters: float, ripples: float, tars: float) -> floa
         ripples: their height [m].
         tars: their height [m].
     """
-    return craters * CRATER_UNIT * cell[CRATER] + SHARE_UNIT * (ripples * cell[RIPPLE] + tars * cell[TAR])
+    return craters * CRATER_UNIT * cell[CRATER - FIRST] + SHARE_UNIT * (
+        ripples * cell[RIPPLE - FIRST] + tars * cell[TAR - FIRST]
+    )
 
 
 @compiled
@@ -180,14 +181,14 @@ def form_height(forms: Layers, x: float, y: float, craters: float, ripples: floa
 @compiled
 def crest_share(cell: Cell, ripples: float, tars: float) -> float:
     """Share of loose crest sand at a cell (4,), 0 to 1; ridges of no height have none."""
-    ripple = min(ripples / DEEP_RIPPLE, 1.0) * cell[RIPPLE]
-    return SHARE_UNIT * max(ripple, min(tars / DEEP_TAR, 1.0) * cell[TAR])
+    ripple = min(ripples / DEEP_RIPPLE, 1.0) * cell[RIPPLE - FIRST]
+    return SHARE_UNIT * max(ripple, min(tars / DEEP_TAR, 1.0) * cell[TAR - FIRST])
 
 
 @compiled
 def has_crust(cell: Cell, cover: float) -> bool:
     """Whether a cell (4,) bears crust where crust covers that share of the ground."""
-    return cover > 0.0 and SHARE_UNIT * cell[CRUST] >= 1.0 - cover
+    return bool(cover > 0.0 and SHARE_UNIT * cell[CRUST - FIRST] >= 1.0 - cover)
 
 
 @compiled

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import extending, types
 from numba.core import cgutils
 from numba.np.arrayobj import populate_array
@@ -20,7 +20,6 @@ _types: Any = types
 _cgutils: Any = cgutils
 _populate: Any = populate_array
 _from_dtype: Any = numba.from_dtype
-_ir: Any = ir
 LINE = 64  # bytes of a line of memory
 
 
@@ -56,7 +55,7 @@ def scratch(count: int, dtype: type) -> Callable[[], Any]:
     def lay(context: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             made = context.make_array(array)(context, builder)
-            place = _cgutils.alloca_once(builder, _ir.ArrayType(context.get_data_type(element), count))
+            place = _cgutils.alloca_once(builder, ir.ArrayType(context.get_data_type(element), count))
             place.align = LINE
             size = context.get_constant(_types.intp, count)
             itemsize = context.get_constant(_types.intp, element.bitwidth // 8)

@@ -13,7 +13,7 @@ from rover_cl_envs import dynamics as d
 from rover_cl_envs.air import HAZE
 from rover_cl_envs.batch import Batch
 from rover_cl_envs.conditions import RANGES, Conditions
-from rover_cl_envs.landforms import CRATER, CRATER_UNIT, CRUST, FIRST, RIPPLE, SHARE_UNIT, TAR, broken_cells
+from rover_cl_envs.landforms import CRATER, CRATER_UNIT, CRUST, RIPPLE, SHARE_UNIT, TAR, broken_cells
 from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS
 from rover_cl_envs.power import CHARGE, SUN_EAST, SUN_UP
 from rover_cl_envs.ring import FLECKS, RING, ring_points
@@ -191,7 +191,7 @@ def ground_of(batch: Batch, m: int, c: NDArray[np.float32], climbed: float) -> G
 
 def _forms_of(batch: Batch, m: int, c: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Height of map `m`'s landforms [m], and where there is crust: (256, 256), (1, 1) without landforms."""
-    forms = batch.forms[m, ..., FIRST:]
+    forms = batch.forms[m]
     lift = c[d.CRATERS] * np.float32(CRATER_UNIT) * forms[..., CRATER]
     ridges = c[d.RIPPLES] * forms[..., RIPPLE] + c[d.TARS] * forms[..., TAR]
     crust = (c[d.CRUST] > 0) & (forms[..., CRUST] * SHARE_UNIT >= 1 - c[d.CRUST])

@@ -185,10 +185,10 @@ def outcrop_share(field: float, cover: float) -> float:
 
 
 @compiled
-def rock_height(code: int, abundance: float) -> float:
+def rock_height(code: int | np.int16, abundance: float) -> float:
     """Height of the rock that a value of the rock layer stands for at that abundance, 0 if none [m]."""
     stands = code >> 8 <= int(ABUNDANCE_STEPS * abundance + 1e-3)
-    return (code & 255) * ROCK_UNIT if stands else 0.0
+    return float((code & 255) * ROCK_UNIT) if stands else 0.0
 
 
 def rock_density(diameter: float, abundance: float) -> float:

@@ -14,9 +14,10 @@ from rover_cl_envs.bodies import CLEANED, CLEANING, DEVILS, KIND, MARTIAN_RADIUS
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift_env import MarsDriftEnv
 from rover_cl_envs.mission import OUTCOMES
+from rover_cl_envs.ring import RING
 from rover_cl_envs.rovers import MER
 from rover_cl_envs.scene import BODIES
-from rover_cl_envs.sensors import RING, SIZE
+from rover_cl_envs.sensors import SIZE
 from rover_cl_envs.streams import event
 from rover_cl_envs.vector_env import MarsRoverVectorEnv
 from rover_cl_envs.world import World

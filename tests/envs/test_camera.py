@@ -29,7 +29,8 @@ from rover_cl_envs.camera import (
     UNTOLD,
     photograph,
 )
-from rover_cl_envs.sensors import RING, SIZE
+from rover_cl_envs.ring import RING
+from rover_cl_envs.sensors import SIZE
 from rover_cl_envs.terrain import CELL
 
 BARE = {"relief": 0.0, "patch_cover": 0.0, "outcrop_cover": 0.0, "rock_abundance": 0.0}

@@ -14,11 +14,8 @@ from numpy.typing import NDArray
 from rover_cl_envs import dynamics as d
 from rover_cl_envs.batch import Batch
 from rover_cl_envs.conditions import Conditions
-from rover_cl_envs.landforms import no_landforms
 from rover_cl_envs.mission import OUTCOMES, STUCK_STEPS, Mission
-from rover_cl_envs.rovers import MER
 from rover_cl_envs.soil import EMBEDDED_SLIP
-from rover_cl_envs.terrain import CELL, RELIEF_UNIT, ROCK, SIDE, terrain_bank
 from rover_cl_envs.world import World
 
 
@@ -107,24 +104,6 @@ def test_a_pause_does_not_free_a_spinning_rover() -> None:
         batch.step(np.array([command], dtype=np.float32))
         ends.append(OUTCOMES[batch.outcomes[0]])
     assert ends == ["running"] * 3 + ["embedded"]
-
-
-def test_a_rocker_carries_the_front_wheel_and_a_bogie_the_others() -> None:
-    expected = np.array([0.5, -0.25, -0.25] * 2) * 0.125 / (0.75 * MER.wheelbase)
-    for wheel, pitch in enumerate(expected):
-        ground = np.zeros((SIDE, SIDE, 4), dtype=np.int16)
-        x, y = MER.wheels[wheel]
-        ground[d.cell_index(10.0 + y), d.cell_index(10.0 + x), ROCK] = 256 + 32  # 0.125 m high
-        state = np.zeros(d.STATE, dtype=np.float32)
-        state[[d.X, d.Y]] = 10.0
-        conditions = bare(rock_abundance=0.01).to_array()
-        soil = np.zeros((2, 9))
-        forms, broken = no_landforms(1)[0], np.zeros(0, dtype=np.uint8)
-        rover, soils = MER.to_array(), MER.soil_table()
-        tallest = d.settle(state, conditions, rover, MER.wheels, ground, forms, broken, soils, soil)
-        assert tallest == pytest.approx(0.125)
-        assert state[d.PITCH] == pytest.approx(pitch)
-        assert state[d.ROLL] == pytest.approx((1 if y > 0 else -1) * 0.125 / 3 / MER.track)
 
 
 def test_steepest_climbs() -> None:
@@ -272,25 +251,3 @@ def test_a_slope_of_fifty_degrees_tips() -> None:
         assert drive([world], steps=1, yaw=yaw).outcomes == ["tipped"]
     # 40 degrees is too steep to climb, but not to stand on.
     assert drive([bare(degrees=40)], (0.0, 0.0), steps=3).outcomes == ["running"]
-
-
-def test_relief_is_continuous_and_periodic() -> None:
-    ground = terrain_bank(0, 1).ground[0]
-    rng = np.random.default_rng(0)
-    for x, y in rng.uniform(-SIDE * CELL, SIDE * CELL, (50, 2)):
-        here = d.relief_at(ground, x, y)
-        assert d.relief_at(ground, x + SIDE * CELL, y - SIDE * CELL) == pytest.approx(here, abs=1e-4)
-        assert d.relief_at(ground, x + 1e-4, y) == pytest.approx(here, abs=0.01)
-    centre = d.relief_at(ground, 10.5 * CELL, 20.5 * CELL)
-    assert centre == pytest.approx(ground[20, 10, 0] * RELIEF_UNIT)
-
-
-def test_shares_of_patch_and_outcrop() -> None:
-    field = np.linspace(0, 1, 2001)
-    for cover in (0.0, 0.1, 0.4, 0.5):
-        soft = np.array([d.patch_share(f, cover) for f in field])
-        firm = np.array([d.outcrop_share(f, cover) for f in field])
-        assert (soft > 0).mean() == pytest.approx(cover, abs=2e-3)
-        assert (firm > 0).mean() == pytest.approx(cover, abs=2e-3)
-        assert not ((soft > 0) & (firm > 0)).any()
-        assert soft.max() <= 1 and firm.max() <= 1

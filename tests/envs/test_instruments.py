@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from rover_cl_envs.batch import Batch
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.randomness import COUNTER
-from rover_cl_envs.sensors import LIMIT, RING, RING_POINTS, SIZE
+from rover_cl_envs.ring import LIMIT, RING, RING_POINTS
+from rover_cl_envs.sensors import SIZE
 from rover_cl_envs.world import World
 
 COUNT = 64

@@ -8,7 +8,6 @@ import pytest
 from numpy.typing import NDArray
 
 from rover_cl_envs import Conditions, MarsRoverVectorEnv, Mission
-from rover_cl_envs.dynamics import CRUST_SOIL
 from rover_cl_envs.grid import CELL, PERIOD, SIDE
 from rover_cl_envs.landforms import (
     APRON,
@@ -32,6 +31,7 @@ from rover_cl_envs.landforms import (
     sown,
 )
 from rover_cl_envs.rovers import MER
+from rover_cl_envs.settling import CRUST_SOIL
 from rover_cl_envs.terrain import terrain_bank
 
 MAPS = 6
@@ -209,5 +209,5 @@ def test_memory_is_taken_only_by_worlds_that_need_it() -> None:
     assert batch.forms.shape == (1, SIDE, SIDE, 8) and batch.broken(0).size == 0
     envs.set_conditions([Conditions()] * 3 + [Conditions(crust_cover=0.1)])
     assert batch.broken(0).size == SIDE * SIDE // 8
-    assert has_crust(np.array([0] * 7 + [32767], dtype=np.int16), 0.1)
+    assert has_crust(np.array([0] * 3 + [32767], dtype=np.int16), 0.1)
     assert not has_crust(np.array([0] * 7 + [32767], dtype=np.int16), 0.0)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from rover_cl_envs.air import HAZE
 from rover_cl_envs.conditions import RANGES, Conditions
 from rover_cl_envs.dynamics import STUCK_SLIP
+from rover_cl_envs.ring import BEARINGS, LIMIT, RING, ring_points
+from rover_cl_envs.ring import RANGES as DISTANCES
 from rover_cl_envs.rovers import MER
 from rover_cl_envs.scene import Scene
-from rover_cl_envs.sensors import BEARINGS, BLOCKS, CUES, LIMIT, MARS_GRAVITY, RING, SIZE, ring_points
-from rover_cl_envs.sensors import RANGES as DISTANCES
+from rover_cl_envs.sensors import BLOCKS, CUES, MARS_GRAVITY, SIZE
 from rover_cl_envs.vector_env import MarsRoverVectorEnv, observation_space
 
 ROVERS = 64
@@ -165,7 +166,7 @@ def test_spinning_is_counted() -> None:
 
 
 def test_ring_points_go_round() -> None:
-    points = ring_points().reshape(BEARINGS, len(DISTANCES), 2)
+    points = ring_points().T.reshape(BEARINGS, len(DISTANCES), 2)
     np.testing.assert_allclose(np.hypot(points[..., 0], points[..., 1]), [DISTANCES] * BEARINGS, rtol=1e-6)
     np.testing.assert_allclose(points[0, :, 1], 0, atol=1e-6)
     assert (points[0, :, 0] > 0).all() and (points[BEARINGS // 4, :, 1] > 0).all()
@@ -179,7 +180,7 @@ def test_ring_shows_heights_and_albedo(
         x, y, yaw = scene.pose
         side = len(scene.ground.heights)
         here = scene.ground.heights[int(y // scene.ground.cell) % side, int(x // scene.ground.cell) % side]
-        for p, (ahead, left) in enumerate(ring_points()):
+        for p, (ahead, left) in enumerate(ring_points().T):
             east = math.cos(yaw) * ahead - math.sin(yaw) * left
             north = math.sin(yaw) * ahead + math.cos(yaw) * left
             at = int((y + north) // scene.ground.cell) % side, int((x + east) // scene.ground.cell) % side
