@@ -33,6 +33,7 @@ Addresses = NDArray[np.int64]
 """(SIZE,), columns below."""
 
 COUNT, BROKEN_BYTES, MAPS, LAYERS, FORM_SIDE, FLEET, MISSIONS, LIMIT, MODE, CUES, PIXELS = range(11)
+CONDITION_COUNT = 31
 """Sizes and settings: rovers, bytes of a row of broken crust, maps, layers of a cell of the ground, rows of a
 map of landforms, vehicles, missions; steps of an episode, what is done at its end, cues, pictures."""
 STATES, COUNTS, GENERATORS, CONDITION_ROWS, SOIL, BROKEN, PROGRESSES, POWER_ROWS, BODY_ROWS = range(11, 20)
@@ -40,7 +41,7 @@ STATES, COUNTS, GENERATORS, CONDITION_ROWS, SOIL, BROKEN, PROGRESSES, POWER_ROWS
 GROUND, FORMS, WORDS, ROVERS, WHEELS, SOILS, PLANTS, MISSION_ROWS = range(20, 28)
 RING, NET_FLUX, BLOCK_STARTS = range(28, 31)
 """Addresses of the arrays of `Setting`."""
-SIZE = 31
+SIZE = 32
 
 _BLOCKS = len(BLOCKS)
 _NUMBERS = ("limit", "mode", "cues", "pixels")
@@ -69,7 +70,8 @@ def addresses(rovers: Rovers, setting: Setting) -> Addresses:
         setting.cues,
         setting.pixels,
     ]
-    return np.array([*sizes, *(array.ctypes.data for array in arrays)], dtype=np.int64)
+    rows = len(rovers.conditions)
+    return np.array([*sizes, *(array.ctypes.data for array in arrays), rows], dtype=np.int64)
 
 
 @compiled_within
@@ -78,9 +80,9 @@ def rovers_at(a: Addresses) -> Rovers:
     n = a[COUNT]
     return Rovers(
         state=array_at(a[STATES], (n, STATE), np.float32),
-        counters=array_at(a[COUNTS], (n, COUNTERS), np.int64),
+        counters=array_at(a[COUNTS], (n, COUNTERS), np.int32),
         generators=array_at(a[GENERATORS], (n, 2), np.uint64),
-        conditions=array_at(a[CONDITION_ROWS], (n, CONDITIONS), np.float32),
+        conditions=array_at(a[CONDITION_ROWS], (a[CONDITION_COUNT], CONDITIONS), np.float32),
         soil=array_at(a[SOIL], (n, 2, COEFFICIENTS), np.float64),
         broken=array_at(a[BROKEN], (n, a[BROKEN_BYTES]), np.uint8),
         progress=array_at(a[PROGRESSES], (n, PROGRESS), np.float32),

@@ -26,6 +26,7 @@ from rover_cl_envs.randomness import seeded
 from rover_cl_envs.ring import ring_points
 from rover_cl_envs.rovers import Rover
 from rover_cl_envs.rows import (
+    COUNTERS,
     MISSION,
     NEXT_MISSION,
     SAME_STEP,
@@ -33,6 +34,7 @@ from rover_cl_envs.rows import (
     VEHICLE,
     Pictures,
     Rovers,
+    Rows,
     Setting,
 )
 from rover_cl_envs.sensors import block_starts, observation_size
@@ -116,16 +118,15 @@ class Batch:
     def _state(self, count: int, world: World) -> Rovers:
         """Make the arrays that a step reads and changes."""
         self.state = np.zeros((count, STATE), dtype=np.float32)
-        self.counters = np.zeros((count, 6), dtype=np.int64)
+        self.counters = np.zeros((count, COUNTERS), dtype=np.int32)
         self.generators = seeded(0, count)
-        self.conditions = np.tile(Conditions().to_array(), (count, 1))
         self.power = np.zeros((count if "power" in world.systems else 0, POWER_STATE), dtype=np.float32)
         self.bodies = np.zeros((count if "bodies" in world.systems else 0, BODIES), dtype=np.float32)
         return Rovers(
             state=self.state,
             counters=self.counters,
             generators=self.generators,
-            conditions=self.conditions,
+            conditions=Conditions().to_array()[None],
             soil=np.zeros((count, 2, COEFFICIENTS), dtype=np.float64),
             broken=np.zeros((count, 0), dtype=np.uint8),
             progress=np.zeros((count, PROGRESS), dtype=np.float32),
@@ -151,15 +152,22 @@ class Batch:
         missions = [self._mission_index(c.mission) for c in each]
         self.counters[:, NEXT_MISSION] = missions
         self.counters[:, VEHICLE] = [self._place(c.rover) for c in each]
-        self.conditions[:] = np.stack([c.to_array() for c in each])
+        self.rovers = self.rovers._replace(conditions=np.stack([c.to_array() for c in each]))
         self._lay_out()
+
+    @property
+    def conditions(self) -> Rows:
+        """The conditions row of each rover (n, 50), columns in dynamics.py; to be read, not written."""
+        rows = self.rovers.conditions
+        return np.broadcast_to(rows, (len(self.state), rows.shape[1]))
 
     def _lay_out(self) -> None:
         """Make the landforms, and the memory of broken crust, once a condition asks for them."""
-        if self.setting.forms.shape[1] == 1 and self.conditions[:, [CRATERS, RIPPLES, TARS, CRUST]].any():
+        conditions = self.rovers.conditions
+        if self.setting.forms.shape[1] == 1 and conditions[:, [CRATERS, RIPPLES, TARS, CRUST]].any():
             forms = self._bank.forms
             self.setting = self.setting._replace(ground=forms, forms=forms, words=words_of(forms))
-        if not self.rovers.broken.size and self.conditions[:, CRUST].any():
+        if not self.rovers.broken.size and conditions[:, CRUST].any():
             broken = np.zeros((len(self.state), SIDE * SIDE // 8), dtype=np.uint8)
             self.rovers = self.rovers._replace(broken=broken)
         self._addresses = addresses(self.rovers, self.setting)

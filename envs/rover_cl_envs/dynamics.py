@@ -123,7 +123,9 @@ def _demands(s: Row, c: Row, rover: Row, soil: Coefficients) -> tuple[float, flo
 
 
 @compiled
-def _turn_wheels(side: int, demand: float, s: Row, c: Row, rover: Row, soil: Coefficients) -> float:
+def _turn_wheels(
+    side: int, demand: float, s: Row, c: Row, motor: float, rover: Row, soil: Coefficients
+) -> float:
     """Turn the wheels of one side for a step: slip, torque and sinkage; returns the ground covered [m]."""
     wheel = s[WHEEL_L + side]
     if abs(wheel) < AT_REST:
@@ -132,7 +134,7 @@ def _turn_wheels(side: int, demand: float, s: Row, c: Row, rover: Row, soil: Coe
     slip = equilibrium_slip(demand, soil[side])
     torque = soil[side, P0] + soil[side, P1] * (1.0 - math.exp(-abs(slip) / soil[side, P2]))
     load = rover[MASS] * c[GRAVITY] / 6.0  # [N] per wheel
-    speed = max(1.0 - torque * load * rover[RADIUS] / (rover[STALL] * c[MOTOR]), SLOWEST)
+    speed = max(1.0 - torque * load * rover[RADIUS] / (rover[STALL] * motor), SLOWEST)
     rim = wheel * speed * rover[FULL]  # [m] travelled by the rim
     sunk = rover[RADIUS] * math.exp(soil[side, ALPHA] + soil[side, BETA] * max(slip, 0.0))
     # Wheels dig with the travel of their rims but come up only as far as the rover really moves.
@@ -143,16 +145,19 @@ def _turn_wheels(side: int, demand: float, s: Row, c: Row, rover: Row, soil: Coe
 
 
 @compiled
-def drive(s: Row, c: Row, rover: Row, wheels: Row, soil: Coefficients) -> None:
-    """Move the rover of state `s` by one step on the soils (2, 9) that `settle` found."""
+def drive(s: Row, c: Row, motor: float, rover: Row, wheels: Row, soil: Coefficients) -> None:
+    """Move the rover of state `s` by one step on the soils (2, 9) that `settle` found.
+
+    `motor` is the gain of its drive motors, 1 for new ones that are warm.
+    """
     steer = min(max(s[STEER] + c[BIAS], -1.0), 1.0)
     goal_l = min(max(s[DRIVE] - STEER_GAIN * steer, -1.0), 1.0)
     goal_r = min(max(s[DRIVE] + STEER_GAIN * steer, -1.0), 1.0)
     s[WHEEL_L] += min(max(goal_l - s[WHEEL_L], -RATE_LIMIT), RATE_LIMIT)
     s[WHEEL_R] += min(max(goal_r - s[WHEEL_R], -RATE_LIMIT), RATE_LIMIT)
     demand_l, demand_r = _demands(s, c, rover, soil)
-    moved_l = _turn_wheels(0, demand_l, s, c, rover, soil)
-    moved_r = _turn_wheels(1, demand_r, s, c, rover, soil)
+    moved_l = _turn_wheels(0, demand_l, s, c, motor, rover, soil)
+    moved_r = _turn_wheels(1, demand_r, s, c, motor, rover, soil)
     ahead = (moved_l + moved_r) / 2.0
     turn = TURN_SHARE * (moved_r - moved_l) / rover[TRACK] + _pull(c, rover, wheels, ahead) * ahead
     slide = -SIDE_SLIDE * s[ROLL] * abs(ahead)

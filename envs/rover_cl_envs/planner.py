@@ -21,7 +21,7 @@ from rover_cl_envs.compiled import Coefficients, Row, compiled
 from rover_cl_envs.dynamics import drive
 from rover_cl_envs.mission import KIND, NAVIGATE, REACH, SAMPLE, STUCK_STEPS, distance_to
 from rover_cl_envs.route import Points, Router
-from rover_cl_envs.rows import MAP, MISSION, RESTART, VEHICLE, Rovers, Setting
+from rover_cl_envs.rows import MAP, MISSION, RESTART, VEHICLE, Rovers, Setting, conditions_of
 from rover_cl_envs.settling import settle
 
 Rows = NDArray[np.float32]
@@ -62,14 +62,14 @@ def _forecast(
     for side in range(2):
         for k in range(soil.shape[1]):
             soil[side, k] = rovers.soil[i, side, k]
-    m, c, v = rovers.counters[i, MAP], rovers.conditions[i], rovers.counters[i, VEHICLE]
+    m, c, v = rovers.counters[i, MAP], conditions_of(i, rovers), rovers.counters[i, VEHICLE]
     words, broken = setting.words[m], rovers.broken[i]
     rover, wheels = setting.rovers[v], setting.wheels[v]
     mission = setting.missions[rovers.counters[i, MISSION]]
     reach, shuns = mission[REACH], mission[KIND] == NAVIGATE or mission[KIND] == SAMPLE
     s[d.DRIVE], s[d.STEER] = command, steer
     for _ in range(HELD):
-        drive(s, c, rover, wheels, soil)
+        drive(s, c, c[d.MOTOR], rover, wheels, soil)
         tallest = settle(s, c, rover, wheels, words, broken, setting.soils[v], soil)
         if distance_to(s, s[d.REWARDED]) < reach:
             return -1.0
@@ -197,7 +197,7 @@ class Planner:
             self._plan(int(i))
         out = np.zeros((len(off), 2), dtype=np.float32)
         # A forecast must not break the crust that it looks at.
-        conditions = b.conditions.copy()
+        conditions = b.rovers.conditions.copy()
         conditions[:, d.CRUST] = 0.0
         rovers = b.rovers._replace(conditions=conditions)
         _command(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import Bits, Coefficients, Layers, Row, Words
+from rover_cl_envs.compiled import Bits, Coefficients, Layers, Row, Words, compiled_within
 
 Rows = NDArray[np.float32]
 """Numbers of all rovers, a row each."""
@@ -32,12 +32,12 @@ class Rovers(NamedTuple):
 
     state: Rows
     """(n, 24), columns in dynamics.py"""
-    counters: NDArray[np.int64]
+    counters: NDArray[np.int32]
     """(n, 6), columns above"""
     generators: NDArray[np.uint64]
     """(n, 2), columns in randomness.py"""
     conditions: Rows
-    """(n, k), columns in dynamics.py"""
+    """(n, 50), columns in dynamics.py; (1, 50) while all rovers have the same: `conditions_of` finds one's"""
     soil: Coefficients
     """(n, 2, 9) soil under each side, columns in soil.py"""
     broken: Bits
@@ -48,6 +48,12 @@ class Rovers(NamedTuple):
     """(n, 23), columns in power.py; no rows where that system is off"""
     bodies: Rows
     """(n, 34), columns in bodies.py; no rows where that system is off"""
+
+
+@compiled_within
+def conditions_of(i: int, rovers: Rovers) -> Row:
+    """The conditions row (50,) of rover i."""
+    return rovers.conditions[min(i, rovers.conditions.shape[0] - 1)]
 
 
 class Setting(NamedTuple):

@@ -40,6 +40,7 @@ from rover_cl_envs.rows import (
     VEHICLE,
     Pictures,
     Rows,
+    conditions_of,
 )
 from rover_cl_envs.sensors import BLOCKS, BODIES_BLOCK, MISSION_BLOCK, POWER_BLOCK, SIZE, observe
 from rover_cl_envs.settling import rest, settle
@@ -59,7 +60,7 @@ Which = NDArray[np.int64]
 def _start(i: int, a: Addresses) -> None:
     """Begin an episode for rover i: a map, a place, two targets, at rest."""
     rovers, setting = rovers_at(a), setting_at(a)
-    s, c, counters = rovers.state[i], rovers.conditions[i], rovers.counters[i]
+    s, c, counters = rovers.state[i], conditions_of(i, rovers), rovers.counters[i]
     generator, maps, v = rovers.generators[i], setting.ground, counters[VEHICLE]
     m = min(int(uniform(generator) * len(maps)), len(maps) - 1)
     counters[MAP], counters[STEP], counters[RESTART] = m, 0, 0
@@ -81,7 +82,7 @@ def _start(i: int, a: Addresses) -> None:
 def _look(i: int, a: Addresses, out: Row) -> None:
     """Write rover i's observation into `out` (size,)."""
     rovers, setting = rovers_at(a), setting_at(a)
-    s, c, counters = rovers.state[i], rovers.conditions[i], rovers.counters[i]
+    s, c, counters = rovers.state[i], conditions_of(i, rovers), rovers.counters[i]
     rover, words, broken = setting.rovers[counters[VEHICLE]], setting.words[counters[MAP]], rovers.broken[i]
     observe(s, c, rover, setting.ring, words, broken, setting.cues, out)
     if err(c):
@@ -92,7 +93,7 @@ def _look(i: int, a: Addresses, out: Row) -> None:
     at = setting.blocks[MISSION_BLOCK]
     if at >= 0:
         mission = setting.missions[counters[MISSION]]
-        tell(s, rovers.progress[i], mission, counters[STEP], out[at : at + MISSION_SIZE])
+        tell(s, rovers.progress[i], mission, int(counters[STEP]), out[at : at + MISSION_SIZE])
     at = setting.blocks[BODIES_BLOCK]
     if at >= 0:
         watch(s, c, rovers.bodies[i], out[at : at + BODIES_SIZE])
@@ -106,20 +107,19 @@ def _picture(i: int, a: Addresses, vectors: Rows, row: int, out: Pictures) -> No
     rovers, setting = rovers_at(a), setting_at(a)
     if setting.pixels:
         ground = setting.ground[rovers.counters[i, MAP]]
-        photograph(rovers.state[i], rovers.conditions[i], vectors[row], ground, setting.cues, out[row])
+        photograph(rovers.state[i], conditions_of(i, rovers), vectors[row], ground, setting.cues, out[row])
 
 
 @compiled
 def _drive(i: int, a: Addresses) -> float:
     """Drive rover i with what its motors give in this cold; returns the tallest rock under a wheel [m]."""
     rovers, setting = rovers_at(a), setting_at(a)
-    s, c, v = rovers.state[i], rovers.conditions[i], rovers.counters[i, VEHICLE]
+    s, c, v = rovers.state[i], conditions_of(i, rovers), rovers.counters[i, VEHICLE]
     rover, wheels, soil = setting.rovers[v], setting.wheels[v], rovers.soil[i]
-    gain = c[MOTOR]
+    motor = c[MOTOR]
     if setting.blocks[POWER_BLOCK] >= 0:
-        c[MOTOR] = gain * stall_share(rovers.power[i])
-    drive(s, c, rover, wheels, soil)
-    c[MOTOR] = gain
+        motor = np.float32(motor * stall_share(rovers.power[i]))
+    drive(s, c, motor, rover, wheels, soil)
     words, broken = setting.words[rovers.counters[i, MAP]], rovers.broken[i]
     return settle(s, c, rover, wheels, words, broken, setting.soils[v], soil)
 
@@ -128,7 +128,7 @@ def _drive(i: int, a: Addresses) -> float:
 def _judge(i: int, tallest: float, a: Addresses, terms: Row) -> int:
     """Fill rover i's terms of the reward, zero before, and say how its episode stands."""
     rovers, setting = rovers_at(a), setting_at(a)
-    s, c, counters = rovers.state[i], rovers.conditions[i], rovers.counters[i]
+    s, c, counters = rovers.state[i], conditions_of(i, rovers), rovers.counters[i]
     rover = setting.rovers[counters[VEHICLE]]
     mission, gained, empty = setting.missions[counters[MISSION]], 0.0, False
     if setting.blocks[POWER_BLOCK] >= 0:
@@ -139,7 +139,7 @@ def _judge(i: int, tallest: float, a: Addresses, terms: Row) -> int:
         code = judge(s, mission, rover, tallest, terms)
     else:
         progress, generator = rovers.progress[i], rovers.generators[i]
-        m, step = counters[MAP], counters[STEP]
+        m, step = counters[MAP], int(counters[STEP])
         ground, forms = setting.ground[m], setting.forms[m]
         code = assess(s, c, progress, gained, mission, rover, tallest, step, ground, forms, generator, terms)
     if setting.blocks[BODIES_BLOCK] >= 0 and roam(s, c, rover, rovers.bodies[i]) and code == RUNNING:
