@@ -29,10 +29,12 @@ from rover_cl_envs.dynamics import (
     ODOMETRY,
     WHEEL_L,
 )
-from rover_cl_envs.randomness import normal
+from rover_cl_envs.memory import scratch
+from rover_cl_envs.randomness import COUNTER, KEY, normal, normal_at
 from rover_cl_envs.ring import BEARINGS, LIMIT, RING, RING_POINTS
 
 HEIGHT_SCALE = 2.0  # of the ring's heights in the observation [1/m]
+_errors = scratch(RING_POINTS, np.float64)
 POINT_NUMBERS = 2 * RING_POINTS // BEARINGS  # numbers of one bearing of the ring
 
 
@@ -77,6 +79,14 @@ def _turn(angle: float, bearing: Row) -> None:
 @compiled
 def _shift_heights(bias: float, noise: float, generator: NDArray[np.uint64], out: Row) -> None:
     """Add bias and noise [m] to the heights of the ring."""
-    for k in range(RING, RING + 2 * RING_POINTS, 2):
-        error = bias + noise * normal(generator) if noise > 0.0 else bias
-        out[k] = min(max(out[k] + HEIGHT_SCALE * error, -LIMIT), LIMIT)
+    errors = _errors()
+    for p in range(RING_POINTS):
+        errors[p] = bias
+    if noise > 0.0:
+        key, drawn = generator[KEY], generator[COUNTER]
+        for p in range(RING_POINTS):
+            errors[p] = bias + noise * normal_at(key, drawn + np.uint64(p + 1))
+        generator[COUNTER] = drawn + np.uint64(RING_POINTS)
+    for p in range(RING_POINTS):
+        at = RING + 2 * p
+        out[at] = min(max(out[at] + HEIGHT_SCALE * errors[p], -LIMIT), LIMIT)

@@ -192,25 +192,31 @@ def has_crust(cell: Cell, cover: float) -> bool:
 
 
 @compiled
-def _byte_of(iy: int, ix: int) -> int:
-    """The byte of a row of `broken` that holds a cell's bit.
+def _byte_of(number: int) -> int:
+    """The byte of a row of `broken` that holds the bit of the cell of that number.
 
     In tiles of 16 x 32 cells, each one line of memory, so that what is near on the ground is near there.
     """
-    return ((iy >> 4) << 9) + ((ix >> 5) << 6) + ((iy & 15) << 2) + ((ix >> 3) & 3)
+    return (number & 0xF000) >> 3 | (number & 0xE0) << 1 | (number & 0xF00) >> 6 | (number & 0x18) >> 3
 
 
 @compiled
-def is_broken(broken: Bits, iy: int, ix: int) -> bool:
-    """Whether a rover has broken the crust of a cell: a bit of its row (8192,), or (0,) if none is kept."""
-    return broken.shape[0] > 0 and (broken[_byte_of(iy, ix)] >> (ix & 7)) & 1 == 1
+def bit_of(broken: Bits, number: int) -> int:
+    """1 if a rover has broken the crust of that cell, else 0: a bit of its row (8192,)."""
+    return (broken[_byte_of(number)] >> (number & 7)) & 1
 
 
 @compiled
-def break_crust(broken: Bits, iy: int, ix: int) -> None:
+def is_broken(broken: Bits, number: int) -> bool:
+    """Whether a rover has broken the crust of a cell; no, where no row is kept (0,)."""
+    return broken.shape[0] > 0 and bit_of(broken, number) == 1
+
+
+@compiled
+def break_crust(broken: Bits, number: int) -> None:
     """Note in a rover's row that the crust of that cell is broken."""
     if broken.shape[0] > 0:
-        broken[_byte_of(iy, ix)] |= np.uint8(1 << (ix & 7))
+        broken[_byte_of(number)] |= np.uint8(1 << (number & 7))
 
 
 def broken_cells(broken: Bits) -> NDArray[np.int64]:

@@ -51,7 +51,16 @@ def normal(generator: NDArray[np.uint64]) -> float:
     +-4.88, and has a kurtosis of 2.85 where a normal number has 3. An exact one costs eight times as much.
     """
     generator[COUNTER] += _ONE
-    z = _mixed(generator[KEY] + generator[COUNTER] * _GOLDEN)
+    return normal_at(generator[KEY], generator[COUNTER])
+
+
+@compiled
+def normal_at(key: np.uint64, counter: np.uint64) -> float:
+    """The normal number that `normal` gives a generator of that key as its draw number `counter`, from 1.
+
+    Draws in a loop that does not go through the generator are made several at a time.
+    """
+    z = _mixed(key + counter * _GOLDEN)
     pairs = (z & _EVEN_BYTES) + ((z >> _S8) & _EVEN_BYTES)
     return ((pairs * _ADD_UP) >> _S48) * _PER_DEVIATION - _MEAN_SUM
 

@@ -29,7 +29,7 @@ from rover_cl_envs.dynamics import (
     Y,
 )
 from rover_cl_envs.grid import SIDE, cell_number
-from rover_cl_envs.landforms import cell_height, has_crust, is_broken
+from rover_cl_envs.landforms import bit_of, cell_height, has_crust
 from rover_cl_envs.memory import scratch
 from rover_cl_envs.settling import has_forms
 from rover_cl_envs.terrain import (
@@ -56,6 +56,7 @@ FLECKS = 0.15  # share of texture in the albedo
 _numbers = scratch(RING_POINTS, np.int32)
 _words = scratch(RING_POINTS, np.int64)
 _heights = scratch(RING_POINTS, np.float32)
+_bits = scratch(RING_POINTS, np.uint8)
 
 
 def ring_points() -> NDArray[np.float32]:
@@ -126,16 +127,19 @@ def _see(c: Row, cells: Words, heights: Row, out: Row) -> None:
         out[RING + 2 * p + 1] = clip(albedo(soft, firm, cell[TEXTURE] * TEXTURE_UNIT, contrast))
 
 
-@compiled
-def _see_crust(c: Row, numbers: Row, words: Words, broken: Bits, out: Row) -> None:
+@compiled_within
+def _see_crust(c: Row, numbers: Row, forms: Words, broken: Bits, gone: Bits, out: Row) -> None:
     """Write the albedo of crust over that of the ground, where none of it is broken."""
+    cover, look = c[CRUST], c[CRUST_LOOK]
     for p in range(RING_POINTS):
-        number = int(numbers[p])
-        if has_crust(layers_of(words[2 * number + 1]), c[CRUST]) and not is_broken(
-            broken, number // SIDE, number % SIDE
-        ):
-            at = RING + 2 * p + 1
-            out[at] = clip(crusted(float(out[at]), c[CRUST_LOOK]))
+        gone[p] = 0
+    if broken.shape[0] > 0:
+        for p in range(RING_POINTS):
+            gone[p] = bit_of(broken, numbers[p])
+    for p in range(RING_POINTS):
+        bare = out[RING + 2 * p + 1]
+        covered = has_crust(layers_of(forms[p]), cover) and gone[p] == 0
+        out[RING + 2 * p + 1] = clip(crusted(float(bare), look)) if covered else bare
 
 
 @compiled
@@ -168,7 +172,7 @@ def look_around(
         _raise_forms(c, words[foot + 1], forms, heights)
     _see(c, cells, heights, out)
     if formed and c[CRUST] * c[CRUST_LOOK] != 0.0:
-        _see_crust(c, numbers, words, broken, out)
+        _see_crust(c, numbers, forms, broken, _bits(), out)
     if c[OPTICAL_DEPTH] > HAZE:
         _fade(c[OPTICAL_DEPTH], out)
 

@@ -190,11 +190,10 @@ def _lift(c: Row, at: Footing, forms: Corners, ground: Ground) -> None:
 def _formed_soil(fluffiness: float, number: int, form: Cell, c: Row, rover: Row, broken: Bits) -> float:
     """Fluffiness under a wheel where landforms may lie on the ground; breaks a crust that is too weak."""
     if has_crust(form, c[CRUST]):
-        iy, ix = number // SIDE, number % SIDE
-        if not is_broken(broken, iy, ix):
+        if not is_broken(broken, number):
             if ground_pressure(c, rover) <= c[STRENGTH]:
                 return CRUST_SOIL
-            break_crust(broken, iy, ix)
+            break_crust(broken, number)
         return c[PATCHES]
     loose = c[SOFTNESS] * crest_share(form, c[RIPPLES], c[TARS])
     return fluffiness + loose * (1.0 - fluffiness)

@@ -181,13 +181,13 @@ def test_bits_name_their_cells() -> None:
     broken, rng = np.zeros(SIDE * SIDE // 8, dtype=np.uint8), np.random.default_rng(0)
     cells = np.unique(rng.integers(0, SIDE, (300, 2)), axis=0)
     for iy, ix in cells:
-        assert not is_broken(broken, iy, ix)
-        break_crust(broken, iy, ix)
-        assert is_broken(broken, iy, ix)
+        assert not is_broken(broken, int(iy * SIDE + ix))
+        break_crust(broken, int(iy * SIDE + ix))
+        assert is_broken(broken, int(iy * SIDE + ix))
     np.testing.assert_array_equal(broken_cells(broken), cells)
     nothing = np.zeros(0, dtype=np.uint8)
-    break_crust(nothing, 3, 4)
-    assert not is_broken(nothing, 3, 4) and len(broken_cells(nothing)) == 0
+    break_crust(nothing, 3 * SIDE + 4)
+    assert not is_broken(nothing, 3 * SIDE + 4) and len(broken_cells(nothing)) == 0
 
 
 def test_nobody_starts_on_crust_that_breaks_or_on_a_wall(forms: NDArray[np.int16]) -> None:
