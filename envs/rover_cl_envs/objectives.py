@@ -69,7 +69,6 @@ from rover_cl_envs.mission import (
     SUCCESS,
     SURVIVE,
     TRAVERSE,
-    TRIES,
     WAYPOINT,
     WAYPOINTS,
     WRONG,
@@ -77,10 +76,10 @@ from rover_cl_envs.mission import (
     WRONG_TARGET,
     distance_to,
     driving_terms,
-    is_clear,
     mishap,
 )
 from rover_cl_envs.mission import PROGRESS as NEARER
+from rover_cl_envs.placement import TRIES, is_clear
 from rover_cl_envs.randomness import uniform
 
 STREAK, WAYPOINTS_LEFT, WORK, TOUCHING = range(4)
@@ -140,7 +139,7 @@ def prepare(
     forms: Layers,
     generator: NDArray[np.uint64],
 ) -> None:
-    """Begin a mission of another kind than "navigate", after `mission.begin` has placed rover and targets."""
+    """Begin a mission of another kind than "navigate", after `placement.begin` has placed all."""
     progress[:] = 0.0
     if mission[KIND] == IMAGE:
         s[TO_GO] = abs(_standoff_error(s, mission))

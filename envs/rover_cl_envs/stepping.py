@@ -22,10 +22,10 @@ from rover_cl_envs.mission import (
     STRIKE,
     STRUCK,
     TIME_LIMIT,
-    begin,
     judge,
 )
 from rover_cl_envs.objectives import assess, prepare, tell
+from rover_cl_envs.placement import begin
 from rover_cl_envs.power import BALANCE, capacity, observe_power, pass_time, stall_share, wake
 from rover_cl_envs.randomness import uniform
 from rover_cl_envs.ring import RING

@@ -11,7 +11,8 @@ from rover_cl_envs import mission as module
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.dynamics import STEP_LENGTH
 from rover_cl_envs.env import MarsRoverEnv
-from rover_cl_envs.mission import KINDS, OUTCOMES, REWARD_TERMS, Mission, clearance
+from rover_cl_envs.mission import KINDS, OUTCOMES, REWARD_TERMS, Mission
+from rover_cl_envs.placement import clearance
 from rover_cl_envs.rovers import MER, ROVERS, Rover
 
 EASY: dict[str, Any] = {"relief": 0.0, "patch_cover": 0.0, "outcrop_cover": 0.0, "rock_abundance": 0.0}

@@ -1,0 +1,132 @@
+"""Where an episode begins: a place for the rover and two targets, on clear ground."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rover_cl_envs.compiled import Layers, Row, compiled
+from rover_cl_envs.dynamics import (
+    COVER,
+    CRATERS,
+    CRUST,
+    OBSTACLE,
+    REWARDED,
+    ROCKS,
+    STRENGTH,
+    TARGET_AX,
+    TARGET_AY,
+    TARGET_B,
+    TARGET_BX,
+    TARGET_BY,
+    TARS,
+    TO_GO,
+    TRACK,
+    WHEELBASE,
+    YAW,
+    X,
+    Y,
+)
+from rover_cl_envs.landforms import FIRST, form_height, has_crust
+from rover_cl_envs.mission import APART, FAR, NEAR, distance_to
+from rover_cl_envs.randomness import uniform
+from rover_cl_envs.settling import ground_pressure, want_forms
+from rover_cl_envs.terrain import CELL, PATCH, PATCH_UNIT, ROCK, SIDE, patch_share, rock_height
+
+STEEP_START = 0.36  # grade of landforms, 20 degrees, on which nobody starts and no target lies
+TRIES = 64  # draws of a place before an unlucky one is taken
+
+
+@compiled
+def clearance(rover: Row) -> int:
+    """Cells of free ground on each side of a start or a target: the rover's wheels, whatever its yaw."""
+    return math.ceil(0.5 * math.hypot(rover[WHEELBASE], rover[TRACK]) / CELL)
+
+
+@compiled
+def _is_even(forms: Layers, x: float, y: float, c: Row, rover: Row) -> bool:
+    """Whether the landforms under a rover at x, y are no steep wall."""
+    reach = clearance(rover) * CELL
+    craters, tars = c[CRATERS], c[TARS]
+    rise_x = form_height(forms, x + reach, y, craters, 0.0, tars)
+    rise_x -= form_height(forms, x - reach, y, craters, 0.0, tars)
+    rise_y = form_height(forms, x, y + reach, craters, 0.0, tars)
+    rise_y -= form_height(forms, x, y - reach, craters, 0.0, tars)
+    return math.hypot(rise_x, rise_y) <= 2.0 * reach * STEEP_START
+
+
+@compiled
+def _is_free(ground: Layers, forms: Layers, breaks: bool, iy: int, ix: int, c: Row, rover: Row) -> bool:
+    """Whether a cell has no patch, no rock higher than the rover climbs, and no crust if that `breaks`."""
+    cell = ground[iy, ix]
+    if patch_share(cell[PATCH] * PATCH_UNIT, c[COVER]) > 0.0:
+        return False
+    if rock_height(cell[ROCK], c[ROCKS]) > rover[OBSTACLE]:
+        return False
+    return not (breaks and has_crust(forms[iy, ix, FIRST:], c[CRUST]))
+
+
+@compiled
+def is_clear(ground: Layers, forms: Layers, x: float, y: float, c: Row, rover: Row) -> bool:
+    """Whether the ground under a rover at x, y has no patch, and no rock higher than it climbs.
+
+    Where there are landforms, no crust that breaks and no steep wall either.
+    """
+    formed = want_forms(c) and forms.shape[0] == SIDE
+    breaks = formed and ground_pressure(c, rover) > c[STRENGTH]
+    column, row, clear = math.floor(x / CELL), math.floor(y / CELL), clearance(rover)
+    # The middle and the edges first: most places that won't do show there, and every cell is far in memory.
+    for stride in (clear, 1):
+        for i in range(row - clear, row + clear + 1, stride):
+            for j in range(column - clear, column + clear + 1, stride):
+                if not _is_free(ground, forms, breaks, i & (SIDE - 1), j & (SIDE - 1), c, rover):
+                    return False
+    return not formed or _is_even(forms, x, y, c, rover)
+
+
+@compiled
+def _place_target(
+    s: Row,
+    c: Row,
+    mission: Row,
+    rover: Row,
+    ground: Layers,
+    forms: Layers,
+    generator: NDArray[np.uint64],
+    column: int,
+) -> None:
+    """Draw target A (column TARGET_AX) or B around the rover, on clear ground and apart from the other."""
+    for _ in range(TRIES):
+        distance = mission[NEAR] + (mission[FAR] - mission[NEAR]) * uniform(generator)
+        bearing = 2.0 * math.pi * uniform(generator)
+        s[column] = s[X] + distance * math.cos(bearing)
+        s[column + 1] = s[Y] + distance * math.sin(bearing)
+        gap = math.hypot(s[TARGET_BX] - s[TARGET_AX], s[TARGET_BY] - s[TARGET_AY])
+        if column == TARGET_BX and gap < mission[APART]:
+            continue
+        if is_clear(ground, forms, s[column], s[column + 1], c, rover):
+            return
+
+
+@compiled
+def begin(
+    s: Row,
+    c: Row,
+    mission: Row,
+    rover: Row,
+    ground: Layers,
+    forms: Layers,
+    generator: NDArray[np.uint64],
+) -> None:
+    """Place the rover of state `s` (24,) and its two targets, and draw which target is rewarded."""
+    for _ in range(TRIES):
+        s[X], s[Y] = SIDE * CELL * uniform(generator), SIDE * CELL * uniform(generator)
+        if is_clear(ground, forms, s[X], s[Y], c, rover):
+            break
+    s[YAW] = math.pi * (2.0 * uniform(generator) - 1.0)
+    s[REWARDED] = 1.0 if uniform(generator) < c[TARGET_B] else 0.0
+    _place_target(s, c, mission, rover, ground, forms, generator, TARGET_AX)
+    _place_target(s, c, mission, rover, ground, forms, generator, TARGET_BX)
+    s[TO_GO] = distance_to(s, s[REWARDED])
