@@ -9,6 +9,7 @@ import numpy as np
 
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
+from rover_cl_envs.errors import is_integer
 from rover_cl_envs.world import World
 
 ROLLOUT = 256 * 64
@@ -39,8 +40,8 @@ class Segment:
     """environment steps"""
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"Segment.steps is {self.steps}, expected an integer >= 1.")
+        if not is_integer(self.steps, 1):
+            raise ValueError(f"Segment.steps is {self.steps!r}, expected an integer >= 1.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from rover_cl_envs.batch import Batch
 from rover_cl_envs.camera import CHANNELS, PIXELS
-from rover_cl_envs.conditions import Conditions
+from rover_cl_envs.conditions import Conditions, check_conditions
 from rover_cl_envs.drift import Drift
-from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.errors import arguments_of, unknown_name
 from rover_cl_envs.mission import SUCCESS, TIME_LIMIT
 from rover_cl_envs.portrait import NO_TRAIL, Portraits
 from rover_cl_envs.randomness import seeded
@@ -130,7 +130,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         self.num_envs = num_envs
         self.metadata = {"autoreset_mode": mode, "render_modes": ["rgb_array"], "render_fps": RENDER_FPS}
         self.render_mode = render_mode
-        world = (world or World()).with_fields(fields)
+        world = (world or World()).with_fields(fields, beside=arguments_of(type(self)))
         self.single_observation_space = observation_space(world.systems, world.observation)
         self.single_action_space = action_space(action_type)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -154,8 +154,12 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         there are and the mission count from the next episode.
 
         Raises:
-            ValueError: a sequence whose length is not `num_envs`, or a mission that this world can't have.
+            ValueError: no conditions, a sequence whose length is not `num_envs`, or a mission that this world
+                can't have.
         """
+        several = isinstance(conditions, Sequence) and not isinstance(conditions, str)
+        for each in conditions if several else [conditions]:
+            check_conditions(each)
         self._batch.set_conditions(conditions)
         self._drift = None
 
