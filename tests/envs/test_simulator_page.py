@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import re
 from pathlib import Path
 
@@ -66,6 +67,20 @@ def test_rovers_are_those_of_the_module(words: str, field: str) -> None:
     row = next(line for line in PAGE.splitlines() if line.startswith(f"| {words} ["))
     said = [numbers(cell)[0] for cell in row.split("|")[2:-1]]
     assert said == [getattr(rover, field) for rover in ROVERS.values()]
+
+
+def test_rovers_tip_where_the_page_says() -> None:
+    row = next(line for line in PAGE.splitlines() if line.startswith("| tips at |"))
+    said = [numbers(cell)[0] for cell in row.split("|")[2:-1]]
+    assert said == [round(math.degrees(math.atan(rover.tip_grade)), 6) for rover in ROVERS.values()]
+
+
+def test_every_number_of_a_rover_has_its_source_or_is_marked() -> None:
+    table = PAGE.split("| name | `sojourner` |")[1].split("\n\n")[0].splitlines()[1:]
+    assert len(table) == 10
+    for row in table:
+        what, *cells = row.split("|")[1:-1]
+        assert len(cells) == len(ROVERS) and all("(" in cell for cell in cells), what
 
 
 def numbers(text: str) -> list[float]:
