@@ -23,6 +23,7 @@ from rover_cl_envs.vector_env import (
     RENDER_SIZE,
     action_space,
     check_size,
+    check_terrain,
     observation_space,
 )
 from rover_cl_envs.world import World
@@ -104,6 +105,7 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode is {render_mode!r}, expected None, 'rgb_array' or 'human'.")
         check_size(render_size)
+        check_terrain(terrain)
         world = (world or World()).with_fields(fields, beside=arguments_of(type(self)))
         self.observation_space: spaces.Space[Any] = observation_space(world.systems, world.observation)
         self.action_space: spaces.Space[Any] = action_space(action_type)

@@ -77,6 +77,16 @@ def check_size(size: tuple[int, int]) -> None:
         raise ValueError(f"render_size is {size}, expected (width, height), two integers >= 32 [px].")
 
 
+def check_terrain(terrain: TerrainBank | None) -> None:
+    """Refuse maps that are none.
+
+    Raises:
+        ValueError: as said.
+    """
+    if not isinstance(terrain, TerrainBank | None):
+        raise ValueError(f"terrain is {terrain!r}, expected maps: Terrain.from_dem(path), or None.")
+
+
 class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[Any]]):
     """`num_envs` rovers, each on a map of its own from one bank, all in one compiled kernel.
 
@@ -124,6 +134,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode is {render_mode!r}, expected None or 'rgb_array'.")
         check_size(render_size)
+        check_terrain(terrain)
         if autoreset_mode not in [*AutoresetMode, *(mode.value for mode in AutoresetMode)]:
             raise unknown_name("autoreset_mode", str(autoreset_mode), [mode.value for mode in AutoresetMode])
         mode = AutoresetMode(autoreset_mode)
