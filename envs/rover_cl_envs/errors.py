@@ -28,7 +28,7 @@ def unknown_name(kind: str, given: object, valid: Iterable[str]) -> ValueError:
 
 def is_integer(value: object, least: int) -> bool:
     """Whether a value is a whole number from `least` on; NumPy's count, true and false don't."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= least
 
 
 def arguments_of(kind: type) -> set[str]:

@@ -168,9 +168,11 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             ValueError: no conditions, a sequence whose length is not `num_envs`, or a mission that this world
                 can't have.
         """
-        several = isinstance(conditions, Sequence) and not isinstance(conditions, str)
-        for each in conditions if several else [conditions]:
-            check_conditions(each)
+        if isinstance(conditions, Conditions | str) or not isinstance(conditions, Sequence):
+            check_conditions(conditions)
+        else:
+            for each in conditions:
+                check_conditions(each)
         self._batch.set_conditions(conditions)
         self._drift = None
 
