@@ -49,8 +49,8 @@ class Stream:
     """A nonstationary task stream.
 
     Raises:
-        ValueError: no segment, a segment of a task that isn't there, two tasks of one name, or a mission that
-            the world can't have.
+        ValueError: no segment, a segment of a task that isn't there, two tasks of one name, or a mission or
+            bodies that the world can't have.
     """
 
     name: str
@@ -86,6 +86,14 @@ class Stream:
         for k, s in enumerate(self.segments):
             places += [(f"segment {k + 1}", point) for point in (s.drift.start, s.drift.end)]
         for place, conditions in places:
+            # Otherwise a stream of nothing but surprises would be a stream of nothing, and nobody told.
+            crossing = [name for name in ("devil_rate", "martian") if getattr(conditions, name) > 0]
+            if crossing and "bodies" not in self.world.systems:
+                value = getattr(conditions, crossing[0])
+                raise ValueError(
+                    f"{place}: Conditions.{crossing[0]} is {value}, which needs the system 'bodies': add it "
+                    "to World.systems."
+                )
             if conditions.mission is not None:
                 try:
                     self.world.check_mission(conditions.mission)
@@ -147,6 +155,7 @@ def abrupt(
     order: Sequence[int],
     conflicts: Sequence[tuple[int, int]] = (),
     steps: int | Sequence[int] = SHORT,
+    world: World | None = None,
 ) -> Stream:
     """A stream whose conditions hold within a segment and jump at its end; `steps` of all, or of each."""
     lengths = [steps] * len(order) if isinstance(steps, int) else steps
@@ -160,4 +169,5 @@ def abrupt(
         tasks=tuple(tasks),
         segments=segments,
         conflicts=tuple(conflicts),
+        world=world or World(),
     )

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from rover_cl.records import run_path
 from rover_cl.stream_file import read_stream
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
+from rover_cl_envs.drift_env import MarsDriftEnv
 from rover_cl_envs.mission import Mission
+from rover_cl_envs.rovers import Rover
 from rover_cl_envs.streams import SHORT, Segment, Stream, Task
 from rover_cl_envs.world import World
 
@@ -80,6 +83,40 @@ def test_the_example_of_the_docstring_works(tmp_path: Path) -> None:
     assert [len(stream.tasks), len(stream.segments), stream.world.time_limit] == [2, 2, 150]
 
 
+def test_a_rover_of_ones_own_drives_from_a_file(tmp_path: Path) -> None:
+    mine = Rover.fitted(
+        name="mine",
+        mass=60,
+        wheel_radius=0.1,
+        wheel_width=0.1,
+        wheelbase=1.0,
+        track=0.8,
+        top_speed=0.08,
+        obstacle=0.15,
+    )
+    text = TEXT.replace(
+        "ground_fluffiness = 0.5, wheel_health = [0, 1, 1, 1, 1, 1]", f"rover = {table(mine)}"
+    )
+    stream = read_stream(written(tmp_path, text))
+    assert stream.tasks[1].conditions == Conditions(rover=mine)
+    env = MarsDriftEnv(stream=stream, num_maps=1)
+    driven = []
+    for step in (0, 100):  # it drifts from MER to mine in 150, and swaps them half-way
+        env.reset(seed=0, options={"stream_step": SHORT + step})
+        driven.append([env.step((1.0, 0.0))[0][14] for _ in range(2)][1])
+    assert 0 < driven[0] < 1 < 1.2 < driven[1]  # in MER's 0.25 m a step: mine is faster
+
+
+def table(value: object) -> str:
+    """A dataclass as an inline table of TOML, without the fields that are None."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(table, value))}]"
+    if not dataclasses.is_dataclass(value):
+        return json.dumps(value)
+    given = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    return f"{{ {', '.join(f'{k} = {table(v)}' for k, v in given.items() if v is not None)} }}"
+
+
 def test_a_run_records_it_and_outlives_the_file(tmp_path: Path) -> None:
     path = written(tmp_path)
     config = RunConfig(stream=str(path), method="finetune")
@@ -141,6 +178,11 @@ def test_a_run_records_it_and_outlives_the_file(tmp_path: Path) -> None:
         ('name = "soft"', "name = 3", "task 2: name: .*string, found 3"),
         ('["firm", "soft"]', '["firm", "firm"]', "conflicts holds .0, 0., expected pairs of two different"),
         ("ground_fluffiness = 0.5", "ground_fluffiness = true", "task 'soft': ground_fluffiness is true"),
+        (
+            "ground_fluffiness = 0.5",
+            "martian = 1",
+            "task 'soft': Conditions.martian is 1.0, .* system 'bodies'",
+        ),
         ("ground_fluffiness = 0.5", 'rover = "mars"', "task 'soft': unknown rover 'mars'"),
         (
             "ground_fluffiness = 0.5",
