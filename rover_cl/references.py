@@ -60,6 +60,8 @@ def find_tasks(names: Sequence[str]) -> list[Case]:
         if name in MISSIONS or name in SITES:
             found[mission_case(name) if name in MISSIONS else site_case(name)] = None
             continue
+        if name.isidentifier() and name not in STREAMS:
+            raise unknown_name("task", name, (*STREAMS, *MISSIONS, *SITES))
         head, colon, last = name.rpartition(":")
         single = bool(colon) and (":" in head or head.partition("@")[0] in STREAMS or head.endswith(SUFFIX))
         stream = find_stream(head if single else name)

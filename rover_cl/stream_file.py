@@ -29,6 +29,7 @@ Reading such a file runs no code.
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
@@ -71,6 +72,7 @@ class _File(_Part):
     conflicts: list[list[str]] = []
 
 
+_QUOTED = re.compile("'([^']*)'")
 _PARTS: dict[str, type[_Part]] = {"tasks": _Task, "segments": _Segment}
 
 
@@ -183,16 +185,19 @@ def _check_names(kind: type[Any], values: Mapping[str, Any], where: str) -> None
 
 def _told(error: ValidationError) -> str:
     """The first thing that pydantic found, in one line; of a choice, what the likeliest kind lacks."""
-    first = max(error.errors(), key=lambda found: len(found["loc"]))
-    loc = first["loc"]
+    # A misspelt name is also one that is missing, and the former tells more.
+    first = max(error.errors(), key=lambda found: (len(found["loc"]), found["type"] == "extra_forbidden"))
+    loc, given = first["loc"], first["input"]
     if first["type"] == "extra_forbidden":
         part = _PARTS[str(loc[0])] if len(loc) > 1 else _File
         return f"{_place(loc[:-1])}{unknown_name('field', str(loc[-1]), part.model_fields)}"
+    if first["type"] == "literal_error":
+        valid = _QUOTED.findall(first["ctx"]["expected"])
+        return f"{_place(loc[:-1])}{unknown_name(str(loc[-1]), given, valid)}"
     said = first["msg"].removeprefix("Value error, ")
-    given = first["input"]
     if first["type"] not in ("value_error", "missing") and isinstance(given, str | int | float):
         said += f", found {given!r}"
-    return f"{_place(loc[:-1])}{loc[-1]}: {said}" if loc else said
+    return f"{_place(loc)}{said}"
 
 
 def _place(loc: Sequence[int | str]) -> str:

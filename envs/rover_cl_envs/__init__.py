@@ -12,7 +12,9 @@ from rover_cl_envs.conditions import Conditions as Conditions
 from rover_cl_envs.drift import Drift as Drift
 from rover_cl_envs.drift_env import MarsDriftEnv as MarsDriftEnv
 from rover_cl_envs.env import MarsRoverEnv as MarsRoverEnv
+from rover_cl_envs.mission import MISSIONS as MISSIONS
 from rover_cl_envs.mission import Mission as Mission
+from rover_cl_envs.rovers import Rover as Rover
 from rover_cl_envs.sites import Site as Site
 from rover_cl_envs.sites import get_site as get_site
 from rover_cl_envs.streams import Segment as Segment
@@ -21,6 +23,7 @@ from rover_cl_envs.streams import Task as Task
 from rover_cl_envs.streams import get_stream as get_stream
 from rover_cl_envs.terrain import TerrainBank
 from rover_cl_envs.vector_env import MarsRoverVectorEnv as MarsRoverVectorEnv
+from rover_cl_envs.world import World as World
 
 Terrain = TerrainBank
 """Maps to drive on; `Terrain.from_dem(path)` makes them of real ground."""

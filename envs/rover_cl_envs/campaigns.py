@@ -24,15 +24,15 @@ def event(speed: float = 0.01, sight: float = 3.0) -> Stream:
         sight: it pursues the rover within this distance [m]; at 0 it keeps to its walk.
     """
     martian = Conditions(martian=1.0, martian_speed=speed, martian_sight=sight)
-    stream = abrupt(
+    return abrupt(
         "event",
         "alone on the map, then with a body in the way that must be avoided",
         (NOMINAL, Task(name="martian", conditions=martian)),
         (0, 1),
         conflicts=((0, 1),),
         steps=(12 * ROLLOUT, LONG),
+        world=World(systems=("bodies",)),
     )
-    return replace(stream, world=World(systems=("bodies",)))
 
 
 def storm(steps: int = SHORT) -> Stream:

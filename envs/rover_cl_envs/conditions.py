@@ -176,13 +176,18 @@ class Conditions:
             if not (_is_number(value) and low <= value <= high):
                 raise ValueError(f"Conditions.{name} is {value}, expected a number from {low} to {high}.")
         health = self.wheel_health
-        if len(health) != len(WHEELS) or not all(_is_number(h) and 0 <= h <= 1 for h in health):
+        six = isinstance(health, tuple | list) and len(health) == len(WHEELS)
+        if not six or not all(_is_number(h) and 0 <= h <= 1 for h in health):
             raise ValueError(
                 f"Conditions.wheel_health is {self.wheel_health}, expected 6 numbers from 0 to 1 "
                 f"({', '.join(WHEELS)})."
             )
         if self.rover is not None:
             get_rover(self.rover)
+        if not isinstance(self.mission, Mission | None):
+            raise ValueError(
+                f"Conditions.mission is {self.mission!r}, expected a Mission: Mission(kind='image')."
+            )
 
     def to_array(self) -> NDArray[np.float32]:
         """The numbers as the kernel reads them, in the order of the fields; not vehicle and mission."""
@@ -212,6 +217,19 @@ class Conditions:
         health = tuple(blend(a, b) for a, b in zip(self.wheel_health, other.wheel_health, strict=True))
         nearer = self if weight < 0.5 else other
         return Conditions(wheel_health=health, rover=nearer.rover, mission=nearer.mission, **scalars)
+
+
+def check_conditions(given: object) -> None:
+    """Refuse what are no conditions.
+
+    Raises:
+        ValueError: as said.
+    """
+    if not isinstance(given, Conditions):
+        raise ValueError(
+            f"conditions is {given!r}, expected a Conditions: Conditions(gravity=1.62), or that of a site, "
+            "get_site('gale').conditions."
+        )
 
 
 assert [f.name for f in fields(Conditions)] == [*RANGES, "wheel_health", "rover", "mission"], (

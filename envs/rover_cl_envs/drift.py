@@ -10,8 +10,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.conditions import Conditions
-from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.conditions import Conditions, check_conditions
+from rover_cl_envs.errors import is_integer, unknown_name
 
 Kind = Literal["abrupt", "linear", "sinusoidal", "random-walk", "recurring"]
 WALK_TICKS = 64  # ticks of a random walk per period, at least a step each
@@ -25,7 +25,8 @@ class Drift:
     pure function of the step: the same step gives the same conditions in every process.
 
     Raises:
-        ValueError: an unknown kind, a period that is too short or an amplitude out of [0, 1].
+        ValueError: an unknown kind, no conditions, a period that is too short, an amplitude out of [0, 1] or
+            a negative seed.
     """
 
     kind: Kind
@@ -46,13 +47,17 @@ class Drift:
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise unknown_name("drift", self.kind, get_args(Kind))
-        if self.period < _least_period(self.kind):
+        for side in ("start", "end"):
+            check_conditions(getattr(self, side))
+        if not is_integer(self.period, _least_period(self.kind)):
             raise ValueError(
-                f"Drift.period is {self.period}, expected an integer >= {_least_period(self.kind)} [steps] "
+                f"Drift.period is {self.period!r}, expected an integer >= {_least_period(self.kind)} [steps] "
                 f"for kind {self.kind!r}."
             )
         if not 0 <= self.amplitude <= 1:
             raise ValueError(f"Drift.amplitude is {self.amplitude}, expected a number from 0 to 1.")
+        if not is_integer(self.seed, 0):
+            raise ValueError(f"Drift.seed is {self.seed!r}, expected an integer >= 0.")
 
     @classmethod
     def none(cls, conditions: Conditions) -> Drift:

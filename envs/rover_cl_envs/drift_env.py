@@ -19,7 +19,7 @@ class MarsDriftEnv(MarsRoverEnv):
 
     `reset()` begins an episode but not the stream, which goes on where it was. `reset(seed=...)` begins all
     anew, the stream too: what follows a seeded reset depends on the seed alone. `options={"stream_step": k}`
-    puts the stream at step k. Past its end, the last segment's world holds. Conditions change between
+    puts the stream at step k. Past its end, the last segment goes on. Conditions change between
     two steps; which target is rewarded is drawn when an episode begins, so a swap of targets counts from the
     next one.
 
@@ -43,7 +43,7 @@ class MarsDriftEnv(MarsRoverEnv):
             raise unknown_name("notify", notify, NOTICES)
         if "conditions" in kwargs:
             raise ValueError("conditions are the stream's; use RoverCL/MarsRover-v0 to set them yourself.")
-        self.stream = get_stream(stream) if isinstance(stream, str) else stream
+        self.stream = stream if isinstance(stream, Stream) else get_stream(stream)
         self.notify = notify
         self.stream_step = 0
         self._segment = 0

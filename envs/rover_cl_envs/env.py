@@ -10,7 +10,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from rover_cl_envs.batch import Batch
-from rover_cl_envs.conditions import Conditions
+from rover_cl_envs.conditions import Conditions, check_conditions
+from rover_cl_envs.errors import arguments_of
 from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS, RUNNING, SUCCESS, TIME_LIMIT
 from rover_cl_envs.portrait import NO_TRAIL, Portraits
 from rover_cl_envs.rows import RESTART
@@ -22,6 +23,7 @@ from rover_cl_envs.vector_env import (
     RENDER_SIZE,
     action_space,
     check_size,
+    check_terrain,
     observation_space,
 )
 from rover_cl_envs.world import World
@@ -103,7 +105,8 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode is {render_mode!r}, expected None, 'rgb_array' or 'human'.")
         check_size(render_size)
-        world = (world or World()).with_fields(fields)
+        check_terrain(terrain)
+        world = (world or World()).with_fields(fields, beside=arguments_of(type(self)))
         self.observation_space: spaces.Space[Any] = observation_space(world.systems, world.observation)
         self.action_space: spaces.Space[Any] = action_space(action_type)
         self.render_mode = render_mode
@@ -124,8 +127,9 @@ class MarsRoverEnv(gym.Env[NDArray[np.float32], Any]):
         """Change the world at once; `target_b`, bodies and mission count from the next episode.
 
         Raises:
-            ValueError: a mission that this world can't have.
+            ValueError: no conditions, or a mission that this world can't have.
         """
+        check_conditions(conditions)
         self._batch.set_conditions(conditions)
         self.conditions = conditions
 

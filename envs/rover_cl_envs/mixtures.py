@@ -93,15 +93,15 @@ def mars10() -> Stream:
         "target-b": Conditions(target_b=1.0),
     }
     last = len(conditions) - 1
-    stream = abrupt(
+    return abrupt(
         "mars10",
         "ten tasks: ground, rover, faults, a body in the way, a storm; then the order to drive to B",
         [Task(name=name, conditions=c) for name, c in conditions.items()],
         range(len(conditions)),
         conflicts=[(0, 7), *(pair for t in range(last) for pair in ((t, last), (last, t)))],
         steps=[SHORT] * 7 + [LONG, SHORT, 4 * LONG],
+        world=World(systems=("bodies", "power")),
     )
-    return replace(stream, world=World(systems=("bodies", "power")))
 
 
 def mars20() -> Stream:

@@ -250,7 +250,7 @@ M2020 = Rover(
     ),
     plant=MSL_PLANT,
 )
-"""Perseverance. Wheel travel, 40 cm rocks, 45 degrees, 152 m/h: NASA's pages on its wheels and its drive."""
+"""Perseverance. Wheel travel, 40 cm rocks, 45 degrees: NASA's page on its wheels; 152 m/h: the press."""
 
 ROVERS = {rover.name: rover for rover in (SOJOURNER, MER, MSL, M2020)}
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
+from rover_cl_envs.errors import is_integer
 from rover_cl_envs.world import World
 
 ROLLOUT = 256 * 64
@@ -39,8 +40,8 @@ class Segment:
     """environment steps"""
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"Segment.steps is {self.steps}, expected an integer >= 1.")
+        if not is_integer(self.steps, 1):
+            raise ValueError(f"Segment.steps is {self.steps!r}, expected an integer >= 1.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +49,8 @@ class Stream:
     """A nonstationary task stream.
 
     Raises:
-        ValueError: no segment, a segment of a task that isn't there, two tasks of one name, or a mission that
-            the world can't have.
+        ValueError: no segment, a segment of a task that isn't there, two tasks of one name, or a mission or
+            bodies that the world can't have.
     """
 
     name: str
@@ -85,6 +86,14 @@ class Stream:
         for k, s in enumerate(self.segments):
             places += [(f"segment {k + 1}", point) for point in (s.drift.start, s.drift.end)]
         for place, conditions in places:
+            # Otherwise a stream of nothing but surprises would be a stream of nothing, and nobody told.
+            crossing = [name for name in ("devil_rate", "martian") if getattr(conditions, name) > 0]
+            if crossing and "bodies" not in self.world.systems:
+                value = getattr(conditions, crossing[0])
+                raise ValueError(
+                    f"{place}: Conditions.{crossing[0]} is {value}, which needs the system 'bodies': add it "
+                    "to World.systems."
+                )
             if conditions.mission is not None:
                 try:
                     self.world.check_mission(conditions.mission)
@@ -146,6 +155,7 @@ def abrupt(
     order: Sequence[int],
     conflicts: Sequence[tuple[int, int]] = (),
     steps: int | Sequence[int] = SHORT,
+    world: World | None = None,
 ) -> Stream:
     """A stream whose conditions hold within a segment and jump at its end; `steps` of all, or of each."""
     lengths = [steps] * len(order) if isinstance(steps, int) else steps
@@ -159,4 +169,5 @@ def abrupt(
         tasks=tuple(tasks),
         segments=segments,
         conflicts=tuple(conflicts),
+        world=world or World(),
     )

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from rover_cl_envs.batch import Batch
 from rover_cl_envs.camera import CHANNELS, PIXELS
-from rover_cl_envs.conditions import Conditions
+from rover_cl_envs.conditions import Conditions, check_conditions
 from rover_cl_envs.drift import Drift
-from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.errors import arguments_of, unknown_name
 from rover_cl_envs.mission import SUCCESS, TIME_LIMIT
 from rover_cl_envs.portrait import NO_TRAIL, Portraits
 from rover_cl_envs.randomness import seeded
@@ -77,6 +77,16 @@ def check_size(size: tuple[int, int]) -> None:
         raise ValueError(f"render_size is {size}, expected (width, height), two integers >= 32 [px].")
 
 
+def check_terrain(terrain: TerrainBank | None) -> None:
+    """Refuse maps that are none.
+
+    Raises:
+        ValueError: as said.
+    """
+    if not isinstance(terrain, TerrainBank | None):
+        raise ValueError(f"terrain is {terrain!r}, expected maps: Terrain.from_dem(path), or None.")
+
+
 class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[Any]]):
     """`num_envs` rovers, each on a map of its own from one bank, all in one compiled kernel.
 
@@ -124,13 +134,14 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode is {render_mode!r}, expected None or 'rgb_array'.")
         check_size(render_size)
+        check_terrain(terrain)
         if autoreset_mode not in [*AutoresetMode, *(mode.value for mode in AutoresetMode)]:
             raise unknown_name("autoreset_mode", str(autoreset_mode), [mode.value for mode in AutoresetMode])
         mode = AutoresetMode(autoreset_mode)
         self.num_envs = num_envs
         self.metadata = {"autoreset_mode": mode, "render_modes": ["rgb_array"], "render_fps": RENDER_FPS}
         self.render_mode = render_mode
-        world = (world or World()).with_fields(fields)
+        world = (world or World()).with_fields(fields, beside=arguments_of(type(self)))
         self.single_observation_space = observation_space(world.systems, world.observation)
         self.single_action_space = action_space(action_type)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -154,8 +165,14 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         there are and the mission count from the next episode.
 
         Raises:
-            ValueError: a sequence whose length is not `num_envs`, or a mission that this world can't have.
+            ValueError: no conditions, a sequence whose length is not `num_envs`, or a mission that this world
+                can't have.
         """
+        if isinstance(conditions, Conditions | str) or not isinstance(conditions, Sequence):
+            check_conditions(conditions)
+        else:
+            for each in conditions:
+                check_conditions(each)
         self._batch.set_conditions(conditions)
         self._drift = None
 

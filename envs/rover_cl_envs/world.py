@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.errors import is_integer, unknown_name
 from rover_cl_envs.mission import Mission
 from rover_cl_envs.rovers import Rover, get_rover
 from rover_cl_envs.sensors import BLOCKS
@@ -43,6 +43,8 @@ class World:
 
     def __post_init__(self) -> None:
         get_rover(self.rover)
+        if not isinstance(self.systems, tuple | list):
+            raise ValueError(f"World.systems is {self.systems!r}, expected a tuple of names: ('power',).")
         for name in self.systems:
             if name not in BLOCKS:
                 raise unknown_name("system", name, BLOCKS)
@@ -52,16 +54,20 @@ class World:
             raise unknown_name("observation", self.observation, OBSERVATIONS)
         self.check_mission(self.mission)
         for name, low in (("map_seed", 0), ("num_maps", 1), ("time_limit", 1)):
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected an integer >= {low}.")
+            if not is_integer(getattr(self, name), low):
+                raise ValueError(f"{name} is {getattr(self, name)!r}, expected an integer >= {low}.")
+        if not isinstance(self.cues, bool):
+            raise ValueError(f"World.cues is {self.cues!r}, expected True or False.")
 
     def check_mission(self, mission: Mission) -> None:
         """Refuse a mission that rovers of this world can't have.
 
         Raises:
-            ValueError: it is not the world's own and nothing would tell the rover so, it needs a system that
-                is off, or more steps than an episode has.
+            ValueError: it is no mission, it is not the world's own and nothing would tell the rover so, it
+                needs a system that is off, or more steps than an episode has.
         """
+        if not isinstance(mission, Mission):
+            raise ValueError(f"mission is {mission!r}, expected a Mission: Mission(kind='image').")
         if mission != self.mission and "mission" not in self.systems:
             raise ValueError(
                 f"Conditions.mission is of kind {mission.kind!r} and not the world's own: the rover could "
@@ -78,8 +84,12 @@ class World:
                 f"{self.time_limit} steps."
             )
 
-    def with_fields(self, changes: Mapping[str, Any]) -> World:
+    def with_fields(self, changes: Mapping[str, Any], *, beside: Iterable[str] = ()) -> World:
         """The same world with some fields changed.
+
+        Args:
+            changes: the fields by name.
+            beside: what else an argument may be called where these come from, for the error to guess at.
 
         Raises:
             ValueError: as for the class, or no field has that name; the message names the nearest.
@@ -87,5 +97,5 @@ class World:
         names = [f.name for f in fields(self)]
         for name in changes:
             if name not in names:
-                raise unknown_name("argument", name, names)
+                raise unknown_name("argument", name, {*names, *beside})
         return replace(self, **changes)

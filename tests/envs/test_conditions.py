@@ -40,9 +40,9 @@ def test_ends_of_a_range_are_valid_and_what_lies_beyond_is_named(name: str) -> N
 
 
 @pytest.mark.parametrize(
-    "health", [(1.0,) * 5, (1.0,) * 7, (1, 1, 1, 1, 1, 1.1), (1, 1, -0.1, 1, 1, 1), (math.nan,) * 6]
+    "health", [(1.0,) * 5, (1.0,) * 7, (1, 1, 1, 1, 1, 1.1), (1, 1, -0.1, 1, 1, 1), (math.nan,) * 6, 1.0]
 )
-def test_wrong_wheel_health_is_named(health: tuple[float, ...]) -> None:
+def test_wrong_wheel_health_is_named(health: Any) -> None:
     with pytest.raises(ValueError, match=r"Conditions.wheel_health is .*6 numbers from 0 to 1 .*right front"):
         Conditions(wheel_health=health)
 
@@ -102,6 +102,11 @@ def test_half_way_there_the_rover_is_swapped() -> None:
 def test_unknown_rover_is_named() -> None:
     with pytest.raises(ValueError, match=r"unknown rover 'mls'.*Did you mean 'msl'"):
         Conditions(rover="mls")
+
+
+def test_what_is_no_mission_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"Conditions.mission is 'image', expected a Mission"):
+        Conditions(mission="image")  # type: ignore[arg-type]
 
 
 def test_a_mission_changes_half_way() -> None:

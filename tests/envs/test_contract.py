@@ -249,6 +249,10 @@ def test_picture(name: str) -> None:
         ({"time_limit": 0}, "time_limit"),
         ({"map_seed": -1}, "map_seed"),
         ({"num_maps": 0}, "num_maps"),
+        ({"time_limt": 9}, "unknown argument 'time_limt'. Did you mean 'time_limit'"),
+        ({"render_sise": (64, 64)}, "unknown argument 'render_sise'. Did you mean 'render_size'"),
+        ({"terrain": "a.tif"}, "terrain is 'a.tif', expected maps"),
+        ({"action_type": None}, "unknown action_type None. Valid: continuous"),
     ],
     ids=str,
 )

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from rover_cl_envs.conditions import Conditions
-from rover_cl_envs.drift import Drift
+from rover_cl_envs.drift import Drift, Kind
 from rover_cl_envs.drift_env import MarsDriftEnv
 from rover_cl_envs.env import MarsRoverEnv
+from rover_cl_envs.scene import BODIES
 from rover_cl_envs.streams import Segment, Stream, Task, abrupt
+from rover_cl_envs.world import World
 
 STAND = np.zeros(2, dtype=np.float32)
 GRAVITY, ORDER = 29, 31  # indices of the observation
@@ -112,6 +114,15 @@ def test_notices_tell_as_much_as_was_asked_for() -> None:
         assert set(env.step(STAND)[4]) == keys | {"reward_terms"}
 
 
+def test_what_is_told_changes_no_observation() -> None:
+    seen = []
+    for notify in ("none", "boundary", "task"):
+        env = env_of(two_worlds(), notify=notify)
+        seen.append([env.reset(seed=0)[0], *(env.step([0.5, 0.1])[0] for _ in range(2 * STEPS))])
+    np.testing.assert_array_equal(seen[0], seen[1])
+    np.testing.assert_array_equal(seen[0], seen[2])
+
+
 def test_boundary_is_told_once_at_each_segment() -> None:
     env = env_of(two_worlds(), notify="boundary")
     assert env.reset(seed=0)[1]["boundary"]
@@ -147,6 +158,31 @@ def test_task_is_that_of_the_segment() -> None:
     assert {(i["task"], i["task_name"]) for i in infos} == {(0, "light"), (1, "heavy")}
 
 
+@pytest.mark.parametrize("kind", ["sinusoidal", "recurring", "random-walk"])
+def test_a_drift_without_end_goes_on_past_the_end_of_the_stream(kind: Kind) -> None:
+    drift = Drift(kind=kind, start=LIGHT.conditions, end=HEAVY.conditions, period=64)
+    segment = Segment(task=1, drift=drift, steps=20)
+    env = env_of(Stream(name="endless", description="a test", tasks=(LIGHT, HEAVY), segments=(segment,)))
+    env.reset(seed=0, options={"stream_step": 1000})
+    assert np.ptp(stand(env, 64)) > 0.3
+
+
+def test_what_comes_across_the_map_comes_and_goes_with_the_stream() -> None:
+    crowded = Task(name="crowded", conditions=Conditions(devil_rate=3.0, martian=1.0))
+    there = Drift(kind="sinusoidal", start=LIGHT.conditions, end=crowded.conditions, period=400)
+    segment = Segment(task=1, drift=there, steps=400)
+    world = World(systems=("bodies",))
+    env = env_of(
+        Stream(name="busy", description="a test", tasks=(LIGHT, crowded), segments=(segment,), world=world)
+    )
+    met = []
+    for step in (0, 200, 400):
+        env.reset(seed=0)
+        env.reset(options={"stream_step": step})
+        met.append([BODIES[int(kind)] for kind in env.scene().bodies[:, 3]])
+    assert met == [[], ["dust devil"] * 3 + ["martian"], []]
+
+
 def test_streams_go_by_name() -> None:
     env = env_of("gravity")
     assert env.stream.name == "gravity"
@@ -157,10 +193,13 @@ def test_streams_go_by_name() -> None:
     ("keywords", "named"),
     [
         ({"stream": "lookalikes"}, "Did you mean 'lookalike'"),
+        ({"stream": None}, "unknown stream None. Valid: event"),
         ({"stream": "gravity", "notify": "bounds"}, "unknown notify 'bounds'.*none, task"),
+        ({"stream": "gravity", "notify": None}, "unknown notify None. Valid: boundary, none, task"),
+        ({"stream": "gravity", "notfy": "none"}, "unknown argument 'notfy'. Did you mean 'notify'"),
         ({"stream": "gravity", "conditions": Conditions()}, "conditions are the stream's"),
     ],
-    ids=["stream", "notify", "conditions"],
+    ids=["stream", "no stream", "notify", "no notice", "argument", "conditions"],
 )
 def test_wrong_arguments_are_named(keywords: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):

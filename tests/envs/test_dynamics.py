@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rover_cl_envs import dynamics as d
 from rover_cl_envs.batch import Batch
-from rover_cl_envs.conditions import Conditions
+from rover_cl_envs.conditions import WHEELS, Conditions
 from rover_cl_envs.mission import OUTCOMES, STUCK_STEPS, Mission
 from rover_cl_envs.soil import EMBEDDED_SLIP
 from rover_cl_envs.world import World
@@ -139,6 +139,31 @@ def test_dead_front_wheel_costs_climb() -> None:
 def test_half_dead_wheel_lies_between() -> None:
     half = steepest(REGOLITH, wheel_health=(1, 1, 1, 0.5, 1, 1))
     assert steepest(REGOLITH, wheel_health=RIGHT_FRONT) < half < steepest(REGOLITH)
+
+
+@pytest.mark.parametrize("wheel", range(6), ids=WHEELS)
+@pytest.mark.parametrize("command", [AHEAD, BACK], ids=["ahead", "back"])
+def test_each_wheel_can_be_dead_dragged_weak_or_free(wheel: int, command: tuple[float, float]) -> None:
+    worlds: list[dict[str, Any]] = [
+        {},
+        {"wheel_health": dead(wheel), "wheel_drag": 0.0},
+        {"wheel_health": tuple(0.5 if w == wheel else 1.0 for w in range(6))},
+        {"wheel_health": dead(wheel)},
+    ]
+    level = drive([bare(**world) for world in worlds], command, steps=3)
+    uphill = drive([bare(degrees=6.0 * command[0], **world) for world in worlds], command, steps=3)
+    _, free, weak, dragged = level[d.YAW] * (1 if wheel < 3 else -1) * command[0]
+    assert abs(free) < 1e-6 < 0.001 < weak < dragged  # towards the side of the wheel
+    assert level.slip[0] == pytest.approx(level.slip[1])  # on the level it has nothing to pull
+    assert (np.diff(level.slip[1:]) > 0).all() and (np.diff(uphill.slip) > 0.005).all()
+    assert (np.diff(np.abs(level[d.AHEAD])[1:]) < 0).all()
+
+
+@pytest.mark.parametrize("side", [0, 3], ids=["left", "right"])
+def test_a_dead_wheel_pulls_the_more_the_further_it_leads(side: int) -> None:
+    worlds = [bare(wheel_health=dead(side + place)) for place in range(3)]  # front, middle, rear
+    assert (np.diff(np.abs(drive(worlds, AHEAD, steps=2)[d.YAW])) < 0).all()
+    assert (np.diff(np.abs(drive(worlds, BACK, steps=2)[d.YAW])) > 0).all()
 
 
 def test_two_dead_wheels_are_worse() -> None:

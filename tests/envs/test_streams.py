@@ -15,6 +15,7 @@ from rover_cl_envs.drift import Drift
 from rover_cl_envs.mixtures import drawn_task, mars10, mars20, mars100
 from rover_cl_envs.streams import STREAMS, Segment, Stream, Task, abrupt, get_stream, steer_bias, worn
 from rover_cl_envs.vector_env import MarsRoverVectorEnv
+from rover_cl_envs.world import World
 
 A, B, C = (
     Task(name=name, conditions=Conditions(gravity=g)) for name, g in (("a", 2.0), ("b", 4.0), ("c", 8.0))
@@ -205,3 +206,16 @@ def test_who_parks_lives_through_the_storm_and_who_drives_does_not() -> None:
                 env.reset(options={"reset_mask": ended | late})
         lived[who] = survived.mean()
     assert lived == {"parks": 1.0, "wanders": 0.0}
+
+
+@pytest.mark.parametrize("name", ["devil_rate", "martian"])
+def test_bodies_need_their_system(name: str) -> None:
+    only: dict[str, Any] = {name: 0.5}
+    met, alone = Task(name="met", conditions=Conditions(**only)), Task(name="alone", conditions=Conditions())
+    with pytest.raises(ValueError, match=rf"task 'met': Conditions\.{name} is 0\.5, .*'bodies'"):
+        abrupt("s", "", (alone, met), (0, 1))
+    there = Drift(kind="linear", start=alone.conditions, end=met.conditions)
+    segments = (Segment(task=0, drift=there),)
+    with pytest.raises(ValueError, match=rf"segment 1: Conditions\.{name} is 0\.5"):
+        Stream(name="s", description="", tasks=(alone,), segments=segments)
+    assert abrupt("s", "", (alone, met), (0, 1), world=World(systems=("bodies",))).at(0) == alone.conditions

@@ -236,6 +236,9 @@ def test_wrong_discrete_actions_are_refused(wrong: list[Any]) -> None:
         ({"autoreset_mode": "SameStp"}, "Did you mean 'SameStep'"),
         ({"render_mode": "human"}, "render_mode is 'human'"),
         ({"conditions": []}, "conditions has 0 entries"),
+        ({"conditions": "gale"}, "conditions is 'gale', expected a Conditions"),
+        ({"conditions": [Conditions(), None]}, "conditions is None, expected a Conditions"),
+        ({"autoreset_mod": "SameStep"}, "Did you mean 'autoreset_mode'"),
     ],
     ids=str,
 )

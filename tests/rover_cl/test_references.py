@@ -23,6 +23,9 @@ def test_tasks_are_found_once_each() -> None:
     assert [task.name for task, _ in found] == ["bright-trap", "dark-trap"]
     with pytest.raises(ValueError, match="'target-b'"):
         find_tasks(["mars6:target-bb"])
+    for near, name in (("gusv", "gusev"), ("imge", "image"), ("lokalike", "lookalike")):
+        with pytest.raises(ValueError, match=f"unknown task '{near}'.*Did you mean '{name}'"):
+            find_tasks([near])
 
 
 def test_tasks_keep_the_world_of_their_stream() -> None:
