@@ -57,7 +57,7 @@ SLOT = 7
 POST_EAST, POST_NORTH, ACROSS_EAST, ACROSS_NORTH, BLIND, CLEANED = range(SLOTS * SLOT, SLOTS * SLOT + 6)
 """Columns behind the slots: the middle of the Martian's walk, and the way from there to the end that it makes
 for [m]; 1 while the rover is inside a dust devil; share of the dust on the panels that the last step took
-away, 0 to 1, for whatever simulates panels."""
+away, 0 to 1, for `power.sweep`."""
 BODIES = SLOTS * SLOT + 6
 """Columns of a bodies row."""
 DEVIL, MONSTER = 1.0, -1.0

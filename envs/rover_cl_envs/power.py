@@ -222,6 +222,14 @@ def _let_dust_fall(p: Row, c: Row, sols: float, generator: NDArray[np.uint64]) -
 
 
 @compiled
+def sweep(p: Row, c: Row, share: float) -> None:
+    """Take a share of the dust off the panels of the power row `p`, though not more than a gust would."""
+    before = dust_factor(p, c)
+    after = max(min(before + share * (1.0 - before), CLEANEST), before)
+    p[CLEANED], p[FALLEN], p[DUST] = after / c[DUST_FACTOR], 0.0, after
+
+
+@compiled
 def pass_time(
     p: Row, s: Row, c: Row, rover: Row, plant: Row, table: Coefficients, generator: NDArray[np.uint64]
 ) -> bool:

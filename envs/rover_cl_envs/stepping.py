@@ -7,7 +7,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from rover_cl_envs.addresses import Addresses, rovers_at, setting_at
-from rover_cl_envs.bodies import BLIND, appear, roam, watch
+from rover_cl_envs.bodies import BLIND, CLEANED, appear, roam, watch
 from rover_cl_envs.camera import photograph
 from rover_cl_envs.compiled import Row, compiled, compiled_parallel
 from rover_cl_envs.dynamics import DRIVE, MOTOR, STEER, drive
@@ -26,7 +26,8 @@ from rover_cl_envs.mission import (
 )
 from rover_cl_envs.objectives import assess, prepare, tell
 from rover_cl_envs.placement import begin
-from rover_cl_envs.power import BALANCE, capacity, observe_power, pass_time, stall_share, wake
+from rover_cl_envs.power import BALANCE, capacity, observe_power, pass_time, stall_share, sweep, wake
+from rover_cl_envs.power_plant import AREA
 from rover_cl_envs.randomness import uniform
 from rover_cl_envs.ring import RING
 from rover_cl_envs.rows import (
@@ -144,6 +145,10 @@ def _judge(i: int, tallest: float, a: Addresses, terms: Row) -> int:
         code = assess(s, c, progress, gained, mission, rover, tallest, step, ground, forms, generator, terms)
     if setting.blocks[BODIES_BLOCK] >= 0 and roam(s, c, rover, rovers.bodies[i]) and code == RUNNING:
         code, terms[BY_END] = STRUCK, mission[STRIKE]
+    if setting.blocks[POWER_BLOCK] >= 0 and setting.blocks[BODIES_BLOCK] >= 0:
+        swept = rovers.bodies[i, CLEANED]
+        if swept > 0.0 and setting.plants[counters[VEHICLE], AREA] > 0.0:
+            sweep(rovers.power[i], c, swept)
     if empty and code == RUNNING:
         code, terms[BY_END] = POWER, mission[DRAINED]
     return code

@@ -14,6 +14,7 @@ from rover_cl_envs.bodies import CLEANED, CLEANING, DEVILS, KIND, MARTIAN_RADIUS
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift_env import MarsDriftEnv
 from rover_cl_envs.mission import OUTCOMES
+from rover_cl_envs.power import CLEANEST, DUST
 from rover_cl_envs.ring import RING
 from rover_cl_envs.rovers import MER
 from rover_cl_envs.scene import BODIES
@@ -112,6 +113,26 @@ def test_a_dust_devil_blinds_and_cleans_whom_it_covers(off: float, inside: bool,
     assert batch.bodies[0, CLEANED] == pytest.approx(CLEANING if inside else 0.0)
     assert told[SIZE] == pytest.approx((off - 2.0) / 20, abs=1e-4) and told[SIZE + 5] == 1
     assert not told[SIZE + 6 :].any() and batch.outcomes[0] == 0
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_dust_devil_cleans_the_panels_of_whom_it_covers(inside: bool) -> None:
+    batch = Batch(1, World(systems=("power", "bodies"), num_maps=1))
+    batch.set_conditions(
+        Conditions(**FLAT, devil_rate=3.0, devil_speed=0.0, dust_factor=0.5, dust_fall=0.0, cleaning=0.0)
+    )
+    batch.start(np.ones(1, dtype=np.bool_))
+    batch.bodies[0, [SLOT * k + KIND for k in range(DEVILS)]] = 1.0, 0.0, 0.0
+    place = batch.state[0, [d.X, d.Y]] + (0.0 if inside else 10.0)
+    batch.bodies[0, [module.EAST, module.NORTH]] = place
+    shares = []
+    for _ in range(20):
+        run(batch, 0.0, 1)
+        shares.append(float(batch.power[0, DUST]))
+    # A fifth of what dims the panels goes with each step, down to what the best of gusts leaves.
+    expected = [min(1 - 0.5 * 0.8**k, CLEANEST) for k in range(1, 21)] if inside else [0.5] * 20
+    assert shares == pytest.approx(expected, abs=1e-4)
+    assert batch.observations[0, SIZE + 3] == pytest.approx(shares[-1])
 
 
 def test_a_body_is_seen_as_it_moves_past_the_rover() -> None:
