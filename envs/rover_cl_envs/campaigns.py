@@ -66,16 +66,15 @@ def storm(steps: int = SHORT) -> Stream:
     )
 
 
-def mission(sols: int = 4 * SHORT) -> Stream:
+def mission(sols: int = 5 * SHORT) -> Stream:
     """Sol by sol: the season turns, dust falls, a storm comes, and the rover ages; nothing ever jumps.
 
     The four tasks are points on one way through a Martian year, and a segment leads from one to the next
-    within three quarters of its length. No conflict is declared: what is learned early serves later, too.
-    Finetuning does not learn old age in its segment for sure (docs/findings.md), so that the stream is not
-    among `STREAMS`, but `rover_cl_envs.campaigns:mission` names it.
+    within three quarters of a segment's length. The last one is twice as long as the others: worn wheels take time
+    to learn. No conflict is declared: what is learned early serves later, too.
 
     Args:
-        sols: environment steps of the whole way.
+        sols: environment steps of the whole way; two fifths of them are the last segment's.
     """
     landing = Conditions(season=0.0, dust_factor=0.95, clock_rate=30.0, initial_charge=0.5)
     winter = replace(
@@ -100,7 +99,7 @@ def mission(sols: int = 4 * SHORT) -> Stream:
         wheel_health=(1.0, 1.0, 1.0, 0.3, 1.0, 0.9),
     )
     points = {"landing": landing, "winter": winter, "dust-storm": storm_time, "old-age": old}
-    steps, path = sols // len(points), list(points.values())
+    steps, path = sols // (len(points) + 1), list(points.values())
     ways = [
         Drift(kind="linear", start=a, end=b, period=max(3 * steps // 4, 1))
         for a, b in zip([landing, *path], path, strict=False)
@@ -109,6 +108,9 @@ def mission(sols: int = 4 * SHORT) -> Stream:
         name="mission",
         description="from landing through winter and a storm to old age, sol by sol",
         tasks=tuple(Task(name=name, conditions=c) for name, c in points.items()),
-        segments=tuple(Segment(task=k, drift=way, steps=steps) for k, way in enumerate(ways)),
+        segments=tuple(
+            Segment(task=k, drift=way, steps=steps * (2 if k == len(ways) - 1 else 1))
+            for k, way in enumerate(ways)
+        ),
         world=World(systems=("power",)),
     )

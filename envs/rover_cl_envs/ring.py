@@ -1,7 +1,7 @@
 """The terrain ring: heights and albedo that the rover sees around it, 24 points on three circles.
 
-The loops are cut so that the processor does eight points at a time: where the points lie, then the look at
-memory, one cell after the other, then what is made of the cells. Together they took a third of a step before.
+The loops are cut so that the processor does several points at a time: where the points lie, then the look at
+memory, one cell after the other, then what is made of the cells.
 """
 
 from __future__ import annotations
