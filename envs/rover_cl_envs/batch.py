@@ -47,6 +47,7 @@ from rover_cl_envs.world import World
 SERIAL_BELOW = 64  # rovers; under it waking the threads costs more than they save
 ENDED_BELOW = 8  # episodes that end in one step; likewise
 NOBODY = np.zeros(0, dtype=np.int64)
+NO_WORDS = np.zeros((0, 0), dtype=np.int64)
 _asked = threading.local()
 
 
@@ -97,9 +98,14 @@ class Batch:
         self._threads = min(threads or most, most)
         self._parallel = self._threads > 1 and count >= SERIAL_BELOW
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy is made of: the maps once, not as words again."""
+        return self.__dict__ | {"setting": self.setting._replace(words=NO_WORDS)}
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Become the copy of another batch, whose arrays lie elsewhere."""
         self.__dict__.update(state)
+        self.setting = self.setting._replace(words=words_of(self.setting.ground))
         self._addresses = addresses(self.rovers, self.setting)
 
     def _allocate(self, count: int, world: World) -> None:
