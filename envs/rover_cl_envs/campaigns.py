@@ -70,8 +70,8 @@ def mission(sols: int = 5 * SHORT) -> Stream:
     """Sol by sol: the season turns, dust falls, a storm comes, and the rover ages; nothing ever jumps.
 
     The four tasks are points on one way through a Martian year, and a segment leads from one to the next
-    within three quarters of a segment's length. The last one is twice as long as the others: worn wheels take time
-    to learn. No conflict is declared: what is learned early serves later, too.
+    within three quarters of a segment's length. The last one is twice as long as the others: worn wheels take
+    time to learn. No conflict is declared: what is learned early serves later, too.
 
     Args:
         sols: environment steps of the whole way; two fifths of them are the last segment's.
