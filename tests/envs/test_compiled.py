@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -79,3 +82,30 @@ def test_numbas_own_folder_is_left_as_it_was() -> None:
     before = settings.CACHE_DIR
     compiled(divide)
     assert before == settings.CACHE_DIR
+
+
+DRIVE = """
+import hashlib
+import numpy as np
+from rover_cl_envs.fuzz import random_actions, random_conditions
+from rover_cl_envs.vector_env import MarsRoverVectorEnv
+
+rng = np.random.default_rng(0)
+envs = MarsRoverVectorEnv(32, systems=("power", "bodies"), num_maps=1, threads=1, autoreset_mode="SameStep")
+told = hashlib.sha256(envs.reset(seed=0)[0].tobytes())
+for step in range(60):
+    if step % 20 == 0:
+        envs.set_conditions([random_conditions(rng) for _ in range(32)])
+    observations, rewards, *_ = envs.step(random_actions(rng, 32))
+    told.update(observations.tobytes() + rewards.tobytes())
+print(told.hexdigest())
+"""
+
+
+def test_a_plainer_processor_computes_the_same_bits(tmp_path: Path) -> None:
+    plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    told = [
+        subprocess.run([sys.executable, "-c", DRIVE], env=env, capture_output=True, text=True, check=True)
+        for env in (dict(os.environ), os.environ | plain)
+    ]
+    assert len(told[0].stdout) == 65 and told[0].stdout == told[1].stdout
