@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from rover_cl_envs.bodies import BODIES
 from rover_cl_envs.compiled import compiled_within
 from rover_cl_envs.dynamics import CONDITIONS, DESCRIPTION, STATE
-from rover_cl_envs.grid import SIDE
-from rover_cl_envs.landforms import LAYERS as FORM_LAYERS
 from rover_cl_envs.memory import array_at
 from rover_cl_envs.mission import MISSION_ROW
 from rover_cl_envs.objectives import PROGRESS
@@ -27,21 +25,18 @@ from rover_cl_envs.rows import COUNTERS, Rovers, Setting
 from rover_cl_envs.sensors import BLOCKS
 from rover_cl_envs.soil import COEFFICIENTS
 from rover_cl_envs.sun import DEPTHS, ZENITHS
-from rover_cl_envs.terrain import WORD_LAYERS
 
 Addresses = NDArray[np.int64]
 """(SIZE,), columns below."""
 
-COUNT, BROKEN_BYTES, MAPS, LAYERS, FORM_SIDE, FLEET, MISSIONS, LIMIT, MODE, CUES, PIXELS = range(11)
-CONDITION_COUNT = 31
-"""Sizes and settings: rovers, bytes of a row of broken crust, maps, layers of a cell of the ground, rows of a
-map of landforms, vehicles, missions; steps of an episode, what is done at its end, cues, pictures."""
+COUNT, CONDITION_COUNT, BROKEN_BYTES, MAPS, MAP_WORDS, FLEET, MISSIONS, LIMIT, MODE, CUES, PIXELS = range(11)
+"""Sizes and settings: rovers, rows of conditions, bytes of a row of broken crust, maps, words of one,
+vehicles, missions; steps of an episode, what is done at its end, cues, pictures."""
 STATES, COUNTS, GENERATORS, CONDITION_ROWS, SOIL, BROKEN, PROGRESSES, POWER_ROWS, BODY_ROWS = range(11, 20)
 """Addresses of the arrays of `Rovers`, in its order."""
-GROUND, FORMS, WORDS, ROVERS, WHEELS, SOILS, PLANTS, MISSION_ROWS = range(20, 28)
-RING, NET_FLUX, BLOCK_STARTS = range(28, 31)
+WORDS, ROVERS, WHEELS, SOILS, PLANTS, MISSION_ROWS, RING, NET_FLUX, BLOCK_STARTS = range(20, 29)
 """Addresses of the arrays of `Setting`."""
-SIZE = 32
+SIZE = 29
 
 _BLOCKS = len(BLOCKS)
 _NUMBERS = ("limit", "mode", "cues", "pixels")
@@ -59,10 +54,9 @@ def addresses(rovers: Rovers, setting: Setting) -> Addresses:
             raise ValueError(f"an array {array.shape} of a batch is not contiguous; hand over a copy of it")
     sizes = [
         len(rovers.state),
+        len(rovers.conditions),
         rovers.broken.shape[1],
-        len(setting.ground),
-        setting.ground.shape[3],
-        setting.forms.shape[1],
+        *setting.words.shape,
         len(setting.rovers),
         len(setting.missions),
         setting.limit,
@@ -70,8 +64,7 @@ def addresses(rovers: Rovers, setting: Setting) -> Addresses:
         setting.cues,
         setting.pixels,
     ]
-    rows = len(rovers.conditions)
-    return np.array([*sizes, *(array.ctypes.data for array in arrays), rows], dtype=np.int64)
+    return np.array([*sizes, *(array.ctypes.data for array in arrays)], dtype=np.int64)
 
 
 @compiled_within
@@ -94,11 +87,9 @@ def rovers_at(a: Addresses) -> Rovers:
 @compiled_within
 def setting_at(a: Addresses) -> Setting:
     """The arrays and numbers of `Setting` that a row `a` (SIZE,) tells of."""
-    maps, side, fleet = a[MAPS], a[FORM_SIDE], a[FLEET]
+    fleet = a[FLEET]
     return Setting(
-        ground=array_at(a[GROUND], (maps, SIDE, SIDE, a[LAYERS]), np.int16),
-        forms=array_at(a[FORMS], (maps, side, side, FORM_LAYERS), np.int16),
-        words=array_at(a[WORDS], (maps, SIDE * SIDE * a[LAYERS] // WORD_LAYERS), np.int64),
+        words=array_at(a[WORDS], (a[MAPS], a[MAP_WORDS]), np.int64),
         rovers=array_at(a[ROVERS], (fleet, DESCRIPTION), np.float32),
         wheels=array_at(a[WHEELS], (fleet, 6, 2), np.float32),
         soils=array_at(a[SOILS], (fleet, 4, COEFFICIENTS), np.float64),

@@ -17,7 +17,7 @@ from rover_cl_envs.compiled import Bits, Layers
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.dynamics import CRATERS, CRUST, RIPPLES, STATE, TARS
 from rover_cl_envs.fleet import Fleet
-from rover_cl_envs.grid import SIDE
+from rover_cl_envs.grid import SIDE, words_of
 from rover_cl_envs.landforms import no_landforms
 from rover_cl_envs.mission import REWARD_TERMS, RUNNING, Mission
 from rover_cl_envs.objectives import PROGRESS
@@ -41,7 +41,7 @@ from rover_cl_envs.sensors import block_starts, observation_size
 from rover_cl_envs.soil import COEFFICIENTS
 from rover_cl_envs.stepping import renew_parallel, renew_serial, start_where, step_parallel, step_serial
 from rover_cl_envs.sun import NET_FLUX
-from rover_cl_envs.terrain import TerrainBank, terrain_bank, words_of
+from rover_cl_envs.terrain import TerrainBank, terrain_bank
 from rover_cl_envs.world import World
 
 SERIAL_BELOW = 64  # rovers; under it waking the threads costs more than they save
@@ -78,9 +78,7 @@ class Batch:
         self.rovers = self._state(count, world)
         self._bank = terrain or terrain_bank(world.map_seed, world.num_maps)
         self.setting = Setting(
-            ground=self._bank.ground,
             words=words_of(self._bank.ground),
-            forms=no_landforms(len(self._bank.ground)),
             **self._fleet.to_arrays()._asdict(),
             missions=world.mission.to_array()[None],
             net_flux=NET_FLUX,
@@ -92,6 +90,8 @@ class Batch:
             blocks=block_starts(world.systems),
         )
         self.ground = self._bank.ground
+        self.forms = no_landforms(len(self.ground))
+        """landforms of the maps (M, 256, 256, 8); one cell each while no condition has asked for them"""
         self._addresses = addresses(self.rovers, self.setting)
         # Asking Numba for its threads would start them, and set how many OpenMP gives torch as well.
         most: int = getattr(numba.config, "NUMBA_NUM_THREADS")  # noqa: B009  made at run time
@@ -105,7 +105,7 @@ class Batch:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Become the copy of another batch, whose arrays lie elsewhere."""
         self.__dict__.update(state)
-        self.setting = self.setting._replace(words=words_of(self.setting.ground))
+        self.setting = self.setting._replace(words=words_of(self._maps))
         self._addresses = addresses(self.rovers, self.setting)
 
     def _allocate(self, count: int, world: World) -> None:
@@ -170,18 +170,18 @@ class Batch:
     def _lay_out(self) -> None:
         """Make the landforms, and the memory of broken crust, once a condition asks for them."""
         conditions = self.rovers.conditions
-        if self.setting.forms.shape[1] == 1 and conditions[:, [CRATERS, RIPPLES, TARS, CRUST]].any():
-            forms = self._bank.forms
-            self.setting = self.setting._replace(ground=forms, forms=forms, words=words_of(forms))
+        if self.forms.shape[1] == 1 and conditions[:, [CRATERS, RIPPLES, TARS, CRUST]].any():
+            self.forms = self._bank.forms
+            self.setting = self.setting._replace(words=words_of(self._maps))
         if not self.rovers.broken.size and conditions[:, CRUST].any():
             broken = np.zeros((len(self.state), SIDE * SIDE // 8), dtype=np.uint8)
             self.rovers = self.rovers._replace(broken=broken)
         self._addresses = addresses(self.rovers, self.setting)
 
     @property
-    def forms(self) -> Layers:
-        """Landforms of the maps (M, 256, 256, 8); one cell each while no condition has asked for them."""
-        return self.setting.forms
+    def _maps(self) -> Layers:
+        """The maps as kernels see them: with their landforms once a condition has asked for them."""
+        return self.ground if self.forms.shape[1] == 1 else self.forms
 
     def broken(self, index: int) -> Bits:
         """The cells whose crust rover `index` has broken: (8192,), a bit each, or (0,) without crust."""

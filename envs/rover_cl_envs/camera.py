@@ -29,7 +29,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import Layers, Row, compiled
+from rover_cl_envs.compiled import Row, Words, compiled
 from rover_cl_envs.dynamics import (
     CONTRAST,
     COVER,
@@ -44,7 +44,7 @@ from rover_cl_envs.dynamics import (
     X,
     Y,
 )
-from rover_cl_envs.grid import ORIGIN, cell_index
+from rover_cl_envs.grid import ORIGIN, cell_number, layers_of, words_in_cell
 from rover_cl_envs.ring import RING, albedo
 from rover_cl_envs.sensors import SIZE
 from rover_cl_envs.terrain import (
@@ -93,12 +93,13 @@ def _byte(value: float) -> int:
 
 
 @compiled
-def _ground(s: Row, c: Row, ground: Layers, picture: Picture) -> None:
+def _ground(s: Row, c: Row, words: Words, picture: Picture) -> None:
     """Fill albedo and height, row by row from the upper left."""
     cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
     rough, rocks = c[ROUGH] * RELIEF_UNIT, c[ROCKS]
     cover, outcrop, contrast = c[COVER], c[OUTCROP], c[CONTRAST]
-    here = rough * ground[cell_index(s[Y]), cell_index(s[X]), RELIEF]
+    each = words_in_cell(words)
+    here = rough * layers_of(words[each * cell_number(s[X], s[Y])])[RELIEF]
     # A column further right is a step to the rover's right: (sin, -cos) in the world.
     du, dv = int(sin * METRES / CELL * _ONE), int(-cos * METRES / CELL * _ONE)
     rise = (c[EAST] * sin - c[NORTH] * cos) * METRES
@@ -111,7 +112,7 @@ def _ground(s: Row, c: Row, ground: Layers, picture: Picture) -> None:
         for column in range(PIXELS):
             ix = ((u + column * du) >> FRACTION) & (SIDE - 1)
             iy = ((v + column * dv) >> FRACTION) & (SIDE - 1)
-            cell = ground[iy, ix]
+            cell = layers_of(words[each * (iy * SIDE + ix)])
             field = cell[PATCH] * PATCH_UNIT
             soft, firm = patch_share(field, cover), outcrop_share(field, outcrop)
             seen = albedo(soft, firm, cell[TEXTURE] * TEXTURE_UNIT, contrast)
@@ -140,18 +141,18 @@ def _mark(s: Row, target: int, value: int, lowest: int, picture: Picture) -> Non
 
 
 @compiled
-def photograph(s: Row, c: Row, vector: Row, ground: Layers, cues: bool, picture: Picture) -> None:
+def photograph(s: Row, c: Row, vector: Row, words: Words, cues: bool, picture: Picture) -> None:
     """Take the picture (3, 64, 64) of the rover in state `s` under conditions `c`.
 
     Args:
         s: state, columns in dynamics.py.
         c: conditions, likewise.
         vector: the observation (80,) and the systems' blocks; its numbers are the instruments.
-        ground: the map.
+        words: the map.
         cues: whether the marks tell which target is rewarded.
         picture: is written.
     """
-    _ground(s, c, ground, picture)
+    _ground(s, c, words, picture)
     picture[MARKS] = 0
     dials = RING - FIRST_DIAL + vector.shape[0] - SIZE
     lowest = PIXELS - DIAL * ((dials + DIALS_IN_ROW - 1) // DIALS_IN_ROW)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import compiled
+from rover_cl_envs.compiled import Cell, Layers, Words, compiled
 
 Field = NDArray[np.float64]
 """A number for each cell of a map, (256, 256), rows are y."""
@@ -13,23 +15,48 @@ Field = NDArray[np.float64]
 CELL = 0.25  # [m]
 SIDE = 256  # cells
 PERIOD = SIDE * CELL  # [m]
+WORD_LAYERS = 4
+"""Layers of a cell that a word of 64 bits holds."""
+_SHIFTS = (0, 16, 32, 48) if sys.byteorder == "little" else (48, 32, 16, 0)
 ORIGIN = 2.0**20
 """Cells, a multiple of SIDE, added so that cutting off a fraction rounds down west and south of the origin
 too: `math.floor` of a float32 is a call into the C library."""
 
 
 @compiled
-def cell_index(position: float) -> int:
-    """Index of the cell that holds a coordinate [m], from -250 km on, on the periodic map."""
-    return int(position / CELL + ORIGIN) & (SIDE - 1)
-
-
-@compiled
 def cell_number(x: float, y: float) -> int:
-    """Number of the cell that holds a point [m], row by row; in 32 bits, twice as many at a time as in 64."""
+    """Number of the cell that holds a point [m], row by row, on the periodic map; from -250 km on.
+
+    In 32 bits, of which the processor takes twice as many at a time as of 64.
+    """
     column = np.int32(x / CELL + ORIGIN) & np.int32(SIDE - 1)
     row = np.int32(y / CELL + ORIGIN) & np.int32(SIDE - 1)
     return row * np.int32(SIDE) + column  # type: ignore[return-value]
+
+
+def words_of(ground: Layers) -> Words:
+    """Give the same maps (M, 256, 256, 4 or 8) as words of four layers each: (M, 65536 or 131072), no copy.
+
+    One look at memory then brings a whole cell.
+    """
+    return ground.view(np.int64).reshape(len(ground), SIDE * SIDE * ground.shape[3] // WORD_LAYERS)
+
+
+@compiled
+def layers_of(word: int) -> Cell:
+    """The four layers of a cell that a word holds."""
+    return (
+        np.int16(word >> _SHIFTS[0]),
+        np.int16(word >> _SHIFTS[1]),
+        np.int16(word >> _SHIFTS[2]),
+        np.int16(word >> _SHIFTS[3]),
+    )
+
+
+@compiled
+def words_in_cell(words: Words) -> int:
+    """Words of each cell of a map (65536 k,): 1, or 2 where it has landforms."""
+    return len(words) // (SIDE * SIDE)
 
 
 def frequencies() -> Field:

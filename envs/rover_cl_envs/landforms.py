@@ -18,8 +18,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import Bits, Cell, Layers, compiled
-from rover_cl_envs.grid import CELL, ORIGIN, PERIOD, SIDE, Field, broad, counts, ranks
+from rover_cl_envs.compiled import Bits, Cell, Layers, Words, compiled
+from rover_cl_envs.grid import CELL, ORIGIN, PERIOD, SIDE, Field, broad, counts, layers_of, ranks
 
 FIRST, LAYERS = 4, 8
 CRATER, RIPPLE, TAR, CRUST = range(FIRST, LAYERS)
@@ -164,17 +164,17 @@ def cell_height(cell: Cell, craters: float, ripples: float, tars: float) -> floa
 
 
 @compiled
-def form_height(forms: Layers, x: float, y: float, craters: float, ripples: float, tars: float) -> float:
+def form_height(words: Words, x: float, y: float, craters: float, ripples: float, tars: float) -> float:
     """Height of the landforms of a map at x, y, bilinear between cell centres [m]."""
     u, v = x / CELL + (ORIGIN - 0.5), y / CELL + (ORIGIN - 0.5)
     iu, iv = int(u), int(v)
     fu, fv = u - iu, v - iv
-    x0, y0 = iu & (SIDE - 1), iv & (SIDE - 1)
-    x1, y1 = (x0 + 1) & (SIDE - 1), (y0 + 1) & (SIDE - 1)
-    south = (1.0 - fu) * cell_height(forms[y0, x0, FIRST:], craters, ripples, tars)
-    south += fu * cell_height(forms[y0, x1, FIRST:], craters, ripples, tars)
-    north = (1.0 - fu) * cell_height(forms[y1, x0, FIRST:], craters, ripples, tars)
-    north += fu * cell_height(forms[y1, x1, FIRST:], craters, ripples, tars)
+    x0, x1 = iu & (SIDE - 1), (iu + 1) & (SIDE - 1)
+    y0, y1 = (iv & (SIDE - 1)) * SIDE, ((iv + 1) & (SIDE - 1)) * SIDE
+    south = (1.0 - fu) * cell_height(layers_of(words[2 * (y0 + x0) + 1]), craters, ripples, tars)
+    south += fu * cell_height(layers_of(words[2 * (y0 + x1) + 1]), craters, ripples, tars)
+    north = (1.0 - fu) * cell_height(layers_of(words[2 * (y1 + x0) + 1]), craters, ripples, tars)
+    north += fu * cell_height(layers_of(words[2 * (y1 + x1) + 1]), craters, ripples, tars)
     return (1.0 - fv) * south + fv * north
 
 

@@ -21,7 +21,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import Layers, Row, compiled
+from rover_cl_envs.compiled import Row, Words, compiled
 from rover_cl_envs.dynamics import (
     AT_REST,
     FULL,
@@ -112,8 +112,7 @@ def _place_waypoint(
     c: Row,
     mission: Row,
     rover: Row,
-    ground: Layers,
-    forms: Layers,
+    words: Words,
     generator: NDArray[np.uint64],
     target: float,
 ) -> None:
@@ -124,7 +123,7 @@ def _place_waypoint(
         bearing = 2.0 * math.pi * uniform(generator)
         s[column] = s[other] + distance * math.cos(bearing)
         s[column + 1] = s[other + 1] + distance * math.sin(bearing)
-        if is_clear(ground, forms, s[column], s[column + 1], c, rover):
+        if is_clear(words, s[column], s[column + 1], c, rover):
             return
 
 
@@ -135,8 +134,7 @@ def prepare(
     progress: Row,
     mission: Row,
     rover: Row,
-    ground: Layers,
-    forms: Layers,
+    words: Words,
     generator: NDArray[np.uint64],
 ) -> None:
     """Begin a mission of another kind than "navigate", after `placement.begin` has placed all."""
@@ -145,7 +143,7 @@ def prepare(
         s[TO_GO] = abs(_standoff_error(s, mission))
     elif mission[KIND] == TRAVERSE:
         progress[WAYPOINTS_LEFT] = mission[WAYPOINTS]
-        _place_waypoint(s, c, mission, rover, ground, forms, generator, 1.0 - s[REWARDED])
+        _place_waypoint(s, c, mission, rover, words, generator, 1.0 - s[REWARDED])
 
 
 @compiled
@@ -158,8 +156,7 @@ def assess(
     rover: Row,
     tallest: float,
     step: int,
-    ground: Layers,
-    forms: Layers,
+    words: Words,
     generator: NDArray[np.uint64],
     terms: Row,
 ) -> int:
@@ -184,7 +181,7 @@ def assess(
         terms[BY_ENERGY] = mission[ENERGY] * gained
         code = RUNNING
     else:
-        code = _judge_waypoint(s, c, progress, mission, rover, ground, forms, generator, terms)
+        code = _judge_waypoint(s, c, progress, mission, rover, words, generator, terms)
     if code == RUNNING:
         code = mishap(s, mission, rover, tallest, terms)
     if code != RUNNING:
@@ -249,8 +246,7 @@ def _judge_waypoint(
     progress: Row,
     mission: Row,
     rover: Row,
-    ground: Layers,
-    forms: Layers,
+    words: Words,
     generator: NDArray[np.uint64],
     terms: Row,
 ) -> int:
@@ -268,7 +264,7 @@ def _judge_waypoint(
     terms[BY_WAYPOINT] = mission[WAYPOINT]
     column, after = TARGET_AX + 2 * int(s[REWARDED]), TARGET_AX + 2 * int(1.0 - s[REWARDED])
     s[column], s[column + 1] = s[after], s[after + 1]
-    _place_waypoint(s, c, mission, rover, ground, forms, generator, 1.0 - s[REWARDED])
+    _place_waypoint(s, c, mission, rover, words, generator, 1.0 - s[REWARDED])
     s[TO_GO] = distance_to(s, s[REWARDED])
     return RUNNING
 

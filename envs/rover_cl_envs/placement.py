@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import Layers, Row, compiled
+from rover_cl_envs.compiled import Row, Words, compiled
 from rover_cl_envs.dynamics import (
     COVER,
     CRATERS,
@@ -29,11 +29,12 @@ from rover_cl_envs.dynamics import (
     X,
     Y,
 )
-from rover_cl_envs.landforms import FIRST, form_height, has_crust
+from rover_cl_envs.grid import CELL, SIDE, layers_of, words_in_cell
+from rover_cl_envs.landforms import form_height, has_crust
 from rover_cl_envs.mission import APART, FAR, NEAR, distance_to
 from rover_cl_envs.randomness import uniform
-from rover_cl_envs.settling import ground_pressure, want_forms
-from rover_cl_envs.terrain import CELL, PATCH, PATCH_UNIT, ROCK, SIDE, patch_share, rock_height
+from rover_cl_envs.settling import ground_pressure, has_forms
+from rover_cl_envs.terrain import PATCH, PATCH_UNIT, ROCK, patch_share, rock_height
 
 STEEP_START = 0.36  # grade of landforms, 20 degrees, on which nobody starts and no target lies
 TRIES = 64  # draws of a place before an unlucky one is taken
@@ -46,44 +47,46 @@ def clearance(rover: Row) -> int:
 
 
 @compiled
-def _is_even(forms: Layers, x: float, y: float, c: Row, rover: Row) -> bool:
+def _is_even(words: Words, x: float, y: float, c: Row, rover: Row) -> bool:
     """Whether the landforms under a rover at x, y are no steep wall."""
     reach = clearance(rover) * CELL
     craters, tars = c[CRATERS], c[TARS]
-    rise_x = form_height(forms, x + reach, y, craters, 0.0, tars)
-    rise_x -= form_height(forms, x - reach, y, craters, 0.0, tars)
-    rise_y = form_height(forms, x, y + reach, craters, 0.0, tars)
-    rise_y -= form_height(forms, x, y - reach, craters, 0.0, tars)
+    rise_x = form_height(words, x + reach, y, craters, 0.0, tars)
+    rise_x -= form_height(words, x - reach, y, craters, 0.0, tars)
+    rise_y = form_height(words, x, y + reach, craters, 0.0, tars)
+    rise_y -= form_height(words, x, y - reach, craters, 0.0, tars)
     return math.hypot(rise_x, rise_y) <= 2.0 * reach * STEEP_START
 
 
 @compiled
-def _is_free(ground: Layers, forms: Layers, breaks: bool, iy: int, ix: int, c: Row, rover: Row) -> bool:
+def _is_free(words: Words, number: int, breaks: bool, c: Row, rover: Row) -> bool:
     """Whether a cell has no patch, no rock higher than the rover climbs, and no crust if that `breaks`."""
-    cell = ground[iy, ix]
+    at = words_in_cell(words) * number
+    cell = layers_of(words[at])
     if patch_share(cell[PATCH] * PATCH_UNIT, c[COVER]) > 0.0:
         return False
     if rock_height(cell[ROCK], c[ROCKS]) > rover[OBSTACLE]:
         return False
-    return not (breaks and has_crust(forms[iy, ix, FIRST:], c[CRUST]))
+    return not (breaks and has_crust(layers_of(words[at + 1]), c[CRUST]))
 
 
 @compiled
-def is_clear(ground: Layers, forms: Layers, x: float, y: float, c: Row, rover: Row) -> bool:
+def is_clear(words: Words, x: float, y: float, c: Row, rover: Row) -> bool:
     """Whether the ground under a rover at x, y has no patch, and no rock higher than it climbs.
 
     Where there are landforms, no crust that breaks and no steep wall either.
     """
-    formed = want_forms(c) and forms.shape[0] == SIDE
+    formed = has_forms(c, words)
     breaks = formed and ground_pressure(c, rover) > c[STRENGTH]
     column, row, clear = math.floor(x / CELL), math.floor(y / CELL), clearance(rover)
     # The middle and the edges first: most places that won't do show there, and every cell is far in memory.
     for stride in (clear, 1):
         for i in range(row - clear, row + clear + 1, stride):
             for j in range(column - clear, column + clear + 1, stride):
-                if not _is_free(ground, forms, breaks, i & (SIDE - 1), j & (SIDE - 1), c, rover):
+                number = (i & (SIDE - 1)) * SIDE + (j & (SIDE - 1))
+                if not _is_free(words, number, breaks, c, rover):
                     return False
-    return not formed or _is_even(forms, x, y, c, rover)
+    return not formed or _is_even(words, x, y, c, rover)
 
 
 @compiled
@@ -92,8 +95,7 @@ def _place_target(
     c: Row,
     mission: Row,
     rover: Row,
-    ground: Layers,
-    forms: Layers,
+    words: Words,
     generator: NDArray[np.uint64],
     column: int,
 ) -> None:
@@ -106,7 +108,7 @@ def _place_target(
         gap = math.hypot(s[TARGET_BX] - s[TARGET_AX], s[TARGET_BY] - s[TARGET_AY])
         if column == TARGET_BX and gap < mission[APART]:
             continue
-        if is_clear(ground, forms, s[column], s[column + 1], c, rover):
+        if is_clear(words, s[column], s[column + 1], c, rover):
             return
 
 
@@ -116,17 +118,16 @@ def begin(
     c: Row,
     mission: Row,
     rover: Row,
-    ground: Layers,
-    forms: Layers,
+    words: Words,
     generator: NDArray[np.uint64],
 ) -> None:
     """Place the rover of state `s` (24,) and its two targets, and draw which target is rewarded."""
     for _ in range(TRIES):
         s[X], s[Y] = SIDE * CELL * uniform(generator), SIDE * CELL * uniform(generator)
-        if is_clear(ground, forms, s[X], s[Y], c, rover):
+        if is_clear(words, s[X], s[Y], c, rover):
             break
     s[YAW] = math.pi * (2.0 * uniform(generator) - 1.0)
     s[REWARDED] = 1.0 if uniform(generator) < c[TARGET_B] else 0.0
-    _place_target(s, c, mission, rover, ground, forms, generator, TARGET_AX)
-    _place_target(s, c, mission, rover, ground, forms, generator, TARGET_BX)
+    _place_target(s, c, mission, rover, words, generator, TARGET_AX)
+    _place_target(s, c, mission, rover, words, generator, TARGET_BX)
     s[TO_GO] = distance_to(s, s[REWARDED])

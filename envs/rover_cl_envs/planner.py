@@ -221,9 +221,9 @@ class Planner:
         if b.setting.missions[b.counters[i, MISSION], KIND] not in (NAVIGATE, SAMPLE):
             wrong = np.full(2, np.inf, dtype=np.float32)  # nothing that would have to be kept off
         m, c = int(b.counters[i, MAP]), b.conditions[i]
-        way = self._router(int(b.counters[i, VEHICLE])).route(
-            b.ground, m, c, start, goal, wrong, b.setting.forms
-        )[:MOST]
+        way = self._router(int(b.counters[i, VEHICLE])).route(b.ground, m, c, start, goal, wrong, b.forms)[
+            :MOST
+        ]
         self._ways[i, : len(way)], self._lengths[i] = way, len(way)
         self._at[i], self._directions[i] = 0, 0.0
 

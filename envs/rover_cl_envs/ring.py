@@ -28,7 +28,7 @@ from rover_cl_envs.dynamics import (
     X,
     Y,
 )
-from rover_cl_envs.grid import SIDE, cell_number
+from rover_cl_envs.grid import cell_number, layers_of, words_in_cell
 from rover_cl_envs.landforms import bit_of, cell_height, has_crust
 from rover_cl_envs.memory import scratch
 from rover_cl_envs.settling import has_forms
@@ -40,7 +40,6 @@ from rover_cl_envs.terrain import (
     ROCK,
     TEXTURE,
     TEXTURE_UNIT,
-    layers_of,
     outcrop_share,
     patch_share,
     rock_height,
@@ -160,7 +159,7 @@ def look_around(
     """
     numbers, cells, forms, heights = _numbers(), _words(), _words(), _heights()
     ahead, left, formed = ring[0], ring[1], has_forms(c, words)
-    each = len(words) // (SIDE * SIDE)
+    each = words_in_cell(words)
     _find(s[X], s[Y], cos, sin, ahead, left, numbers)
     for p in range(RING_POINTS):
         cells[p] = words[each * np.uint64(numbers[p])]

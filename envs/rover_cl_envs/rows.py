@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import Bits, Coefficients, Layers, Row, Words, compiled_within
+from rover_cl_envs.compiled import Bits, Coefficients, Row, Words, compiled_within
 
 Rows = NDArray[np.float32]
 """Numbers of all rovers, a row each."""
@@ -59,12 +59,8 @@ def conditions_of(i: int, rovers: Rovers) -> Row:
 class Setting(NamedTuple):
     """What stays."""
 
-    ground: Layers
-    """(M, 256, 256, 4) the maps; with landforms the same array as `forms`"""
-    forms: Layers
-    """(M, 256, 256, 8) the maps with their landforms; (M, 1, 1, 8) while no condition asks for them"""
     words: Words
-    """(M, 65536 k) the maps again, the same memory: each cell's layers as k = 1 word, or 2 with landforms"""
+    """(M, 65536 k) the maps: each cell's layers as k = 1 word, or 2 while a condition asks for landforms"""
     rovers: Row
     """(R, 9) the fleet, columns in dynamics.py"""
     wheels: Row

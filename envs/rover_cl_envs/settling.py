@@ -46,7 +46,7 @@ from rover_cl_envs.dynamics import (
     X,
     Y,
 )
-from rover_cl_envs.grid import CELL, ORIGIN, SIDE, cell_number
+from rover_cl_envs.grid import CELL, ORIGIN, SIDE, cell_number, layers_of, words_in_cell
 from rover_cl_envs.landforms import break_crust, cell_height, crest_share, has_crust, is_broken
 from rover_cl_envs.memory import scratch
 from rover_cl_envs.soil import ALPHA, NO_WEIGHTS, blend, weigh
@@ -56,7 +56,6 @@ from rover_cl_envs.terrain import (
     RELIEF,
     RELIEF_UNIT,
     ROCK,
-    layers_of,
     outcrop_share,
     patch_share,
     rock_height,
@@ -117,7 +116,7 @@ def want_forms(c: Row) -> bool:
 @compiled
 def has_forms(c: Row, words: Words) -> bool:
     """Whether conditions `c` ask for landforms, and the map has any: two words a cell."""
-    return want_forms(c) and len(words) > SIDE * SIDE
+    return want_forms(c) and words_in_cell(words) > 1
 
 
 @compiled
@@ -237,7 +236,7 @@ def settle(
     at = Footing(_singles(), _singles(), _integers(), _integers(), _integers(), _doubles(), _doubles())
     cells = Corners(_words(), _words(), _words(), _words(), _words())
     ground = Ground(_doubles(), _doubles(), _doubles(), _doubles())
-    each = len(words) // (SIDE * SIDE)
+    each = words_in_cell(words)
     _find(s, wheels, at)
     _read(words, each, 0, at, cells)
     _stand(s, c, rover, at, cells, ground)

@@ -62,19 +62,19 @@ def _start(i: int, a: Addresses) -> None:
     """Begin an episode for rover i: a map, a place, two targets, at rest."""
     rovers, setting = rovers_at(a), setting_at(a)
     s, c, counters = rovers.state[i], conditions_of(i, rovers), rovers.counters[i]
-    generator, maps, v = rovers.generators[i], setting.ground, counters[VEHICLE]
-    m = min(int(uniform(generator) * len(maps)), len(maps) - 1)
+    generator, count, v = rovers.generators[i], len(setting.words), counters[VEHICLE]
+    m = min(int(uniform(generator) * count), count - 1)
     counters[MAP], counters[STEP], counters[RESTART] = m, 0, 0
     counters[MISSION] = counters[NEXT_MISSION]
     rover, mission = setting.rovers[v], setting.missions[counters[MISSION]]
-    forms, broken = setting.forms[m], rovers.broken[i]
+    words, broken = setting.words[m], rovers.broken[i]
     broken[:] = 0
-    begin(s, c, mission, rover, maps[m], forms, generator)
+    begin(s, c, mission, rover, words, generator)
     if mission[KIND] != NAVIGATE:
-        prepare(s, c, rovers.progress[i], mission, rover, maps[m], forms, generator)
+        prepare(s, c, rovers.progress[i], mission, rover, words, generator)
     if setting.blocks[BODIES_BLOCK] >= 0:
         appear(s, c, rovers.bodies[i], generator)
-    rest(s, c, rover, setting.wheels[v], setting.words[m], broken, setting.soils[v], rovers.soil[i])
+    rest(s, c, rover, setting.wheels[v], words, broken, setting.soils[v], rovers.soil[i])
     if setting.blocks[POWER_BLOCK] >= 0:
         wake(rovers.power[i], s, c, setting.plants[v], setting.net_flux)
 
@@ -107,8 +107,8 @@ def _picture(i: int, a: Addresses, vectors: Rows, row: int, out: Pictures) -> No
     """Take rover i's picture, where pictures are taken; that row of `vectors` is what it was just told."""
     rovers, setting = rovers_at(a), setting_at(a)
     if setting.pixels:
-        ground = setting.ground[rovers.counters[i, MAP]]
-        photograph(rovers.state[i], conditions_of(i, rovers), vectors[row], ground, setting.cues, out[row])
+        words = setting.words[rovers.counters[i, MAP]]
+        photograph(rovers.state[i], conditions_of(i, rovers), vectors[row], words, setting.cues, out[row])
 
 
 @compiled
@@ -140,9 +140,8 @@ def _judge(i: int, tallest: float, a: Addresses, terms: Row) -> int:
         code = judge(s, mission, rover, tallest, terms)
     else:
         progress, generator = rovers.progress[i], rovers.generators[i]
-        m, step = counters[MAP], int(counters[STEP])
-        ground, forms = setting.ground[m], setting.forms[m]
-        code = assess(s, c, progress, gained, mission, rover, tallest, step, ground, forms, generator, terms)
+        words, step = setting.words[counters[MAP]], int(counters[STEP])
+        code = assess(s, c, progress, gained, mission, rover, tallest, step, words, generator, terms)
     if setting.blocks[BODIES_BLOCK] >= 0 and roam(s, c, rover, rovers.bodies[i]) and code == RUNNING:
         code, terms[BY_END] = STRUCK, mission[STRIKE]
     if setting.blocks[POWER_BLOCK] >= 0 and setting.blocks[BODIES_BLOCK] >= 0:

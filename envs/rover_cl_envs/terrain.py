@@ -11,7 +11,6 @@ Pathfinder sites: 0.5 to 0.8); rocks after Golombek and Rapp (1997) and Golombek
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
 
-from rover_cl_envs.compiled import Cell, Layers, Words, compiled
+from rover_cl_envs.compiled import Layers, compiled
 from rover_cl_envs.grid import CELL as CELL
 from rover_cl_envs.grid import SIDE as SIDE
 from rover_cl_envs.grid import counts, ranks, rms_rise, self_affine, smooth
@@ -43,9 +42,6 @@ RELIEF, PATCH, TEXTURE, ROCK = range(4)
 """Layers of `TerrainBank.ground`."""
 RELIEF_UNIT, PATCH_UNIT, TEXTURE_UNIT = 1 / 1024, 1 / 32767, 1 / 4096
 """What one count of a layer is worth."""
-WORD_LAYERS = 4
-"""Layers that a word of 64 bits holds."""
-_SHIFTS = (0, 16, 32, 48) if sys.byteorder == "little" else (48, 32, 16, 0)
 ROCK_UNIT = 1 / 256
 """Rocks are resolved to this height [m]."""
 ABUNDANCE_STEPS = 1000.0
@@ -151,25 +147,6 @@ def values(ground: Layers, layer: int) -> NDArray[np.float32]:
     """Give a layer of maps (..., 4) but the rocks as numbers (...)."""
     unit = (RELIEF_UNIT, PATCH_UNIT, TEXTURE_UNIT)[layer]
     return ground[..., layer] * np.float32(unit)
-
-
-def words_of(ground: Layers) -> Words:
-    """Give the same maps (M, 256, 256, 4 or 8) as words of four layers each: (M, 65536 or 131072), no copy.
-
-    One look at memory then brings a whole cell.
-    """
-    return ground.view(np.int64).reshape(len(ground), -1)
-
-
-@compiled
-def layers_of(word: int) -> Cell:
-    """The four layers of a cell that a word holds."""
-    return (
-        np.int16(word >> _SHIFTS[0]),
-        np.int16(word >> _SHIFTS[1]),
-        np.int16(word >> _SHIFTS[2]),
-        np.int16(word >> _SHIFTS[3]),
-    )
 
 
 @compiled

@@ -29,6 +29,7 @@ from rover_cl_envs.camera import (
     UNTOLD,
     photograph,
 )
+from rover_cl_envs.grid import words_of
 from rover_cl_envs.ring import RING
 from rover_cl_envs.sensors import SIZE
 from rover_cl_envs.terrain import CELL
@@ -60,8 +61,8 @@ class Photographer:
         self.state[column + 1] = y + ahead * math.sin(yaw) + left * math.cos(yaw)
 
     def picture(self, cues: bool = True) -> NDArray[np.uint8]:
-        picture = np.full((3, PIXELS, PIXELS), 77, dtype=np.uint8)
-        photograph(self.state, self._batch.conditions[0], self.vector, self.ground, cues, picture)
+        picture, words = np.full((3, PIXELS, PIXELS), 77, dtype=np.uint8), words_of(self.ground[None])[0]
+        photograph(self.state, self._batch.conditions[0], self.vector, words, cues, picture)
         return picture
 
 

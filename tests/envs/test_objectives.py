@@ -266,8 +266,7 @@ def survive(gained: float, step: int) -> tuple[NDArray[np.float32], str]:
         MER.to_array(),
         0.0,
         step,
-        batch.ground[0],
-        batch.forms[0],
+        batch.setting.words[0],
         batch.generators[0],
         terms,
     )

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from rover_cl_envs import dynamics as d
 from rover_cl_envs.conditions import Conditions
-from rover_cl_envs.grid import cell_index
+from rover_cl_envs.grid import cell_number, words_of
 from rover_cl_envs.landforms import form_height
 from rover_cl_envs.rovers import MER
 from rover_cl_envs.settling import settle
-from rover_cl_envs.terrain import CELL, RELIEF, RELIEF_UNIT, ROCK, SIDE, TerrainBank, terrain_bank, words_of
+from rover_cl_envs.terrain import CELL, RELIEF, RELIEF_UNIT, ROCK, SIDE, TerrainBank, terrain_bank
 
 NO_CRUST = np.zeros(0, dtype=np.uint8)
 
@@ -37,7 +37,7 @@ def test_a_rocker_carries_the_front_wheel_and_a_bogie_the_others() -> None:
     for wheel, pitch in enumerate(expected):
         ground = np.zeros((SIDE, SIDE, 4), dtype=np.int16)
         x, y = MER.wheels[wheel]
-        ground[cell_index(10.0 + y), cell_index(10.0 + x), ROCK] = 256 + 32  # 0.125 m high
+        ground.reshape(-1, 4)[cell_number(10.0 + x, 10.0 + y), ROCK] = 256 + 32  # 0.125 m high
         state, tallest = settled(ground, conditions, 10.0, 10.0)
         assert tallest == pytest.approx(0.125)
         assert state[d.PITCH] == pytest.approx(pitch)
@@ -82,7 +82,7 @@ def test_wheels_stand_where_relief_and_landforms_are(formed: bool) -> None:
             north = math.sin(yaw) * ahead + math.cos(yaw) * left
             height = 0.05 * relief_at(ground, x + east, y + north) + 0.03 * east - 0.02 * north
             if formed:
-                height += form_height(ground, x + east, y + north, 0.6, 0.2, 0.7)
+                height += form_height(words_of(ground[None])[0], x + east, y + north, 0.6, 0.2, 0.7)
             heights.append(height)
         assert tallest == 0.0
         assert (state[d.PITCH], state[d.ROLL]) == pytest.approx(tilt(heights), abs=2e-4)

@@ -21,7 +21,6 @@ from rover_cl_envs.terrain import (
     SMALLEST_ROCK,
     TEXTURE,
     TerrainBank,
-    layers_of,
     outcrop_share,
     patch_share,
     rock_density,
@@ -29,7 +28,6 @@ from rover_cl_envs.terrain import (
     scattered,
     terrain_bank,
     values,
-    words_of,
 )
 
 MAPS = 6
@@ -211,13 +209,3 @@ def test_shares_of_patch_and_outcrop() -> None:
         assert (firm > 0).mean() == pytest.approx(cover, abs=2e-3)
         assert not ((soft > 0) & (firm > 0)).any()
         assert soft.max() <= 1 and firm.max() <= 1
-
-
-def test_a_word_holds_a_cell(bank: TerrainBank) -> None:
-    words = words_of(bank.ground)
-    assert words.shape == (MAPS, SIDE * SIDE) and np.shares_memory(words, bank.ground)
-    for y, x in np.random.default_rng(0).integers(0, SIDE, (50, 2)):
-        assert layers_of(words[1, y * SIDE + x]) == tuple(bank.ground[1, y, x])
-    formed = words_of(bank.forms)
-    assert formed.shape == (MAPS, 2 * SIDE * SIDE)
-    assert layers_of(formed[2, 2 * 777]) + layers_of(formed[2, 2 * 777 + 1]) == tuple(bank.forms[2, 3, 9])
