@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from rover_cl_envs.campaigns import NOMINAL as NOMINAL
 from rover_cl_envs.campaigns import event as event
+from rover_cl_envs.campaigns import mission as mission
 from rover_cl_envs.campaigns import storm as storm
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
@@ -193,6 +194,7 @@ STREAMS: dict[str, Callable[[], Stream]] = {
     "soil-slope": soil_slope,
     "event": event,
     "storm": storm,
+    "mission": mission,
     "mars6": mars6,
     "mars10": mars10,
     "gravity": gravity,
