@@ -16,16 +16,9 @@ from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS, RUNNING, SUCCESS, TIME
 from rover_cl_envs.portrait import NO_TRAIL, Portraits
 from rover_cl_envs.rows import RESTART
 from rover_cl_envs.scene import Scene, between
+from rover_cl_envs.spaces import DISCRETE_ACTIONS, action_space, observation_space
 from rover_cl_envs.terrain import TerrainBank
-from rover_cl_envs.vector_env import (
-    DISCRETE_ACTIONS,
-    RENDER_FPS,
-    RENDER_SIZE,
-    action_space,
-    check_size,
-    check_terrain,
-    observation_space,
-)
+from rover_cl_envs.vector_env import RENDER_FPS, RENDER_SIZE, check_size, check_terrain
 from rover_cl_envs.world import World
 
 if TYPE_CHECKING:  # pygame is loaded by those who draw, not by those who train

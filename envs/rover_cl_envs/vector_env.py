@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from rover_cl_envs.batch import Batch
-from rover_cl_envs.camera import CHANNELS, PIXELS
 from rover_cl_envs.conditions import Conditions, check_conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import arguments_of, unknown_name
@@ -21,7 +19,7 @@ from rover_cl_envs.portrait import NO_TRAIL, Portraits
 from rover_cl_envs.randomness import seeded
 from rover_cl_envs.rows import NEXT_STEP, RESTART, SAME_STEP, STAY
 from rover_cl_envs.scene import Scene
-from rover_cl_envs.sensors import LIMIT, observation_size
+from rover_cl_envs.spaces import action_space, commands, observation_space
 from rover_cl_envs.terrain import TerrainBank
 from rover_cl_envs.world import World
 
@@ -33,38 +31,11 @@ RENDER_SIZE = (960, 720)
 """Width and height of a picture where nobody asks for another [px]."""
 RENDER_FPS = 12
 """Steps that are shown in a second: a minute of driving, sixty times as fast as on Mars."""
-ACTION_TYPES = ("continuous", "discrete")
-DISCRETE_ACTIONS = np.array([(d, s) for d in (1, 0, -1) for s in (1, 0, -1)], dtype=np.float32)
-"""Drive and steer (9, 2) of the discrete actions: forward, in place, backward x left, straight, right."""
 _MODES = {
     AutoresetMode.NEXT_STEP: NEXT_STEP,
     AutoresetMode.SAME_STEP: SAME_STEP,
     AutoresetMode.DISABLED: STAY,
 }
-
-
-def observation_space(systems: Collection[str] = (), observation: str = "vector") -> spaces.Box:
-    """The observation of one rover.
-
-    (80,) float32 and the systems' blocks, laid out as sensors.py says; or under "pixels" a picture
-    (3, 64, 64) uint8, laid out as camera.py says.
-    """
-    if observation == "pixels":
-        return spaces.Box(0, 255, (CHANNELS, PIXELS, PIXELS), np.uint8)
-    return spaces.Box(-LIMIT, LIMIT, (observation_size(systems),), np.float32)
-
-
-def action_space(action_type: str) -> spaces.Box | spaces.Discrete[np.int64]:
-    """The action of one rover: `Box(2)` drive and steer, or `Discrete(9)`.
-
-    Raises:
-        ValueError: an unknown action type.
-    """
-    if action_type not in ACTION_TYPES:
-        raise unknown_name("action_type", action_type, ACTION_TYPES)
-    if action_type == "continuous":
-        return spaces.Box(-1.0, 1.0, (2,), np.float32)
-    return spaces.Discrete(len(DISCRETE_ACTIONS))
 
 
 def check_size(size: tuple[int, int]) -> None:
@@ -236,7 +207,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
             b.set_conditions(self._drift.at(self._steps))
         if self._mode is AutoresetMode.DISABLED and b.counters[:, RESTART].any():
             raise ValueError("an episode has ended: call reset(options={'reset_mask': ...}) first.")
-        b.step(self._commands(actions))
+        b.step(commands(actions, self.num_envs, discrete=self._discrete))
         self._steps += self.num_envs
         infos = self._infos()
         terminated, truncated = np.zeros((2, self.num_envs), dtype=np.bool_)
@@ -290,21 +261,6 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         from rover_cl_envs.renderer import draw  # pygame is loaded by those who draw, not by those who train
 
         return tuple(draw(self.scene(i), size=self._render_size) for i in range(self.num_envs))
-
-    def _commands(self, actions: NDArray[Any]) -> NDArray[np.float32]:
-        """Actions as drive and steer (n, 2)."""
-        actions = np.asarray(actions)
-        shape = (self.num_envs,) if self._discrete else (self.num_envs, 2)
-        if actions.shape != shape:
-            raise ValueError(f"actions have shape {actions.shape}, expected {shape}.")
-        if not self._discrete:
-            return np.ascontiguousarray(actions, dtype=np.float32)
-        if actions.dtype.kind not in "iu" or (actions < 0).any() or (actions >= len(DISCRETE_ACTIONS)).any():
-            raise ValueError(
-                f"actions are {actions.dtype} from {actions.min()} to {actions.max()}, "
-                "expected integers from 0 to 8."
-            )
-        return DISCRETE_ACTIONS[actions]
 
     def _seed_each(self, seeds: list[int | None], mask: NDArray[np.bool_]) -> None:
         """Give each rover of the mask a seed of its own; None leaves a rover's generator as it is."""

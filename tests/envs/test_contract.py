@@ -200,7 +200,7 @@ def test_action_beyond_the_box_is_clipped(name: str, action: tuple[float, float]
 
 @each_id
 def test_discrete_actions_are_their_continuous_ones(name: str) -> None:
-    from rover_cl_envs.vector_env import DISCRETE_ACTIONS
+    from rover_cl_envs.spaces import DISCRETE_ACTIONS
 
     for index, command in enumerate(DISCRETE_ACTIONS):
         env, twin = make(name, "discrete"), make(name)

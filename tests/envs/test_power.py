@@ -32,9 +32,10 @@ from rover_cl_envs.power_plant import MER_PLANT as MER
 from rover_cl_envs.power_plant import PowerPlant
 from rover_cl_envs.rovers import ROVERS
 from rover_cl_envs.sensors import SIZE
+from rover_cl_envs.spaces import observation_space
 from rover_cl_envs.streams import storm
 from rover_cl_envs.sun import SOL_SECONDS, daily_insolation
-from rover_cl_envs.vector_env import MarsRoverVectorEnv, observation_space
+from rover_cl_envs.vector_env import MarsRoverVectorEnv
 
 POWER: dict[str, Any] = {"systems": ("power",), "num_maps": 2}
 BARE: dict[str, Any] = {"relief": 0.0, "patch_cover": 0.0, "outcrop_cover": 0.0, "rock_abundance": 0.0}

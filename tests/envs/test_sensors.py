@@ -18,7 +18,8 @@ from rover_cl_envs.ring import RANGES as DISTANCES
 from rover_cl_envs.rovers import MER
 from rover_cl_envs.scene import Scene
 from rover_cl_envs.sensors import BLOCKS, CUES, MARS_GRAVITY, SIZE
-from rover_cl_envs.vector_env import MarsRoverVectorEnv, observation_space
+from rover_cl_envs.spaces import observation_space
+from rover_cl_envs.vector_env import MarsRoverVectorEnv
 
 ROVERS = 64
 AHEAD = np.tile(np.array([1.0, 0.0], dtype=np.float32), (ROVERS, 1))
