@@ -50,7 +50,6 @@ from rover_cl_envs.mission import (
     ENERGY,
     ENERGY_BUDGET,
     FACING,
-    FAR,
     GOAL,
     HELD,
     HOLD,
@@ -58,7 +57,6 @@ from rover_cl_envs.mission import (
     KIND,
     KINDS,
     NAVIGATE,
-    NEAR,
     REACH,
     RUNNING,
     SAMPLE,
@@ -79,8 +77,7 @@ from rover_cl_envs.mission import (
     mishap,
 )
 from rover_cl_envs.mission import PROGRESS as NEARER
-from rover_cl_envs.placement import TRIES, is_clear
-from rover_cl_envs.randomness import uniform
+from rover_cl_envs.placement import TRIES, draw_around, is_clear
 
 STREAK, WAYPOINTS_LEFT, WORK, TOUCHING = range(4)
 """Columns of a progress row (4,), float32: steps held in a row; waypoints still to reach; work that the
@@ -119,10 +116,7 @@ def _place_waypoint(
     """Draw target 0 (A) or 1 (B) around the other one, on clear ground: the waypoint after the next."""
     column, other = TARGET_AX + 2 * int(target), TARGET_AX + 2 * int(1.0 - target)
     for _ in range(TRIES):
-        distance = mission[NEAR] + (mission[FAR] - mission[NEAR]) * uniform(generator)
-        bearing = 2.0 * math.pi * uniform(generator)
-        s[column] = s[other] + distance * math.cos(bearing)
-        s[column + 1] = s[other + 1] + distance * math.sin(bearing)
+        draw_around(s, column, other, mission, generator)
         if is_clear(words, s[column], s[column + 1], c, rover):
             return
 

@@ -90,6 +90,15 @@ def is_clear(words: Words, x: float, y: float, c: Row, rover: Row) -> bool:
 
 
 @compiled
+def draw_around(s: Row, column: int, middle: int, mission: Row, generator: NDArray[np.uint64]) -> None:
+    """Draw a place as far as the mission's targets are from the place in the column `middle` and the next."""
+    distance = mission[NEAR] + (mission[FAR] - mission[NEAR]) * uniform(generator)
+    bearing = 2.0 * math.pi * uniform(generator)
+    s[column] = s[middle] + distance * math.cos(bearing)
+    s[column + 1] = s[middle + 1] + distance * math.sin(bearing)
+
+
+@compiled
 def _place_target(
     s: Row,
     c: Row,
@@ -101,10 +110,7 @@ def _place_target(
 ) -> None:
     """Draw target A (column TARGET_AX) or B around the rover, on clear ground and apart from the other."""
     for _ in range(TRIES):
-        distance = mission[NEAR] + (mission[FAR] - mission[NEAR]) * uniform(generator)
-        bearing = 2.0 * math.pi * uniform(generator)
-        s[column] = s[X] + distance * math.cos(bearing)
-        s[column + 1] = s[Y] + distance * math.sin(bearing)
+        draw_around(s, column, X, mission, generator)
         gap = math.hypot(s[TARGET_BX] - s[TARGET_AX], s[TARGET_BY] - s[TARGET_AY])
         if column == TARGET_BX and gap < mission[APART]:
             continue
