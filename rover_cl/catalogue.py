@@ -39,7 +39,13 @@ ALGORITHMS: dict[str, AlgorithmEntry] = {
     "recurrent-ppo": AlgorithmEntry(
         description="PPO with an LSTM (sb3-contrib)", config="RecurrentPPOConfig", action_type="continuous"
     ),
+    "a2c": AlgorithmEntry(description="advantage actor-critic", config="A2CConfig", action_type="continuous"),
     "sac": AlgorithmEntry(description="soft actor-critic", config="SACConfig", action_type="continuous"),
+    "td3": AlgorithmEntry(
+        description="twin delayed deep deterministic policy gradient",
+        config="TD3Config",
+        action_type="continuous",
+    ),
     "dqn": AlgorithmEntry(description="deep Q-learning", config="DQNConfig", action_type="discrete"),
 }
 

@@ -15,8 +15,9 @@ from rover_cl.console import INTERRUPTED, USAGE_ERROR
 
 COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
     (catalogues.envs, "Example: rover-cl envs --json"),
-    (catalogues.streams, "Example: rover-cl streams --json"),
-    (catalogues.methods, "Example: rover-cl methods"),
+    (catalogues.streams, "Example: rover-cl streams mars6"),
+    (catalogues.methods, "Example: rover-cl methods replay"),
+    (catalogues.algorithms, "Example: rover-cl algorithms ppo"),
     (
         learning.train,
         "Example: rover-cl train --stream lookalike --method replay:weight=0.1,capacity=100 --seed 3",

@@ -1,6 +1,11 @@
 """What there is: environments, streams and methods, a row each."""
 
 import json
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rover_cl_envs.conditions import Conditions
 
 Row = dict[str, str]
 
@@ -42,6 +47,55 @@ def methods() -> list[Row]:
     return rows + [
         {"name": f"@{n}", "description": e.description, "cost": e.cost} for n, e in BOUNDARIES.items()
     ]
+
+
+def algorithms() -> list[Row]:
+    """Give the algorithms that `--algo` takes: name, description, the rover's actions."""
+    from rover_cl.catalogue import ALGORITHMS
+
+    return [
+        {"name": n, "description": e.description, "actions": e.action_type} for n, e in ALGORITHMS.items()
+    ]
+
+
+def contents(name: str) -> list[Row]:
+    """Give the segments of a stream in order: the task, its steps, how it drifts, and what is set.
+
+    What is set are the conditions at the segment's end that aren't the ordinary ones.
+
+    Raises:
+        ValueError: no stream has that name; the message gives the nearest.
+    """
+    from rover_cl.catalogue import find_stream
+
+    stream = find_stream(name)
+    rows = []
+    for index, segment in enumerate(stream.segments):
+        task, drift = stream.tasks[segment.task], segment.drift
+        row = {"segment": str(index + 1), "task": task.name, "steps": f"{segment.steps:,} steps"}
+        rows.append({**row, "drift": "still" if drift.is_still else drift.kind, "set": _set(drift.end)})
+    return rows
+
+
+def _set(conditions: "Conditions") -> str:
+    """The conditions that aren't the ordinary ones, as name=value."""
+    from rover_cl_envs.conditions import Conditions
+
+    ordinary, parts = Conditions(), []
+    for field in fields(conditions):
+        value = getattr(conditions, field.name)
+        if value != getattr(ordinary, field.name):
+            parts.append(f"{field.name}={_short(value)}")
+    return " ".join(parts)
+
+
+def _short(value: object) -> str:
+    """A value in a few letters: a mission by its kind, a rover by its name."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple):
+        return f"({','.join(map(_short, value))})"
+    return str(getattr(value, "kind", None) or getattr(value, "name", None) or value)
 
 
 def as_text(rows: list[Row], as_json: bool) -> str:

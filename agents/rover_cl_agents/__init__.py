@@ -2,10 +2,6 @@
 
 from rover_cl_agents import probes as probes
 from rover_cl_agents.actor import Actor as Actor
-from rover_cl_agents.algorithms import DQNConfig as DQNConfig
-from rover_cl_agents.algorithms import PPOConfig as PPOConfig
-from rover_cl_agents.algorithms import RecurrentPPOConfig as RecurrentPPOConfig
-from rover_cl_agents.algorithms import SACConfig as SACConfig
 from rover_cl_agents.boundaries.finders import Boundaries as Boundaries
 from rover_cl_agents.boundaries.finders import Detected as Detected
 from rover_cl_agents.boundaries.finders import DetectedConfig as DetectedConfig
@@ -74,4 +70,10 @@ from rover_cl_agents.methods import SlowLayers as SlowLayers
 from rover_cl_agents.methods import SlowLayersConfig as SlowLayersConfig
 from rover_cl_agents.methods import WeightDecay as WeightDecay
 from rover_cl_agents.methods import WeightDecayConfig as WeightDecayConfig
+from rover_cl_agents.presets.off_policy import DQNConfig as DQNConfig
+from rover_cl_agents.presets.off_policy import SACConfig as SACConfig
+from rover_cl_agents.presets.off_policy import TD3Config as TD3Config
+from rover_cl_agents.presets.on_policy import A2CConfig as A2CConfig
+from rover_cl_agents.presets.on_policy import PPOConfig as PPOConfig
+from rover_cl_agents.presets.on_policy import RecurrentPPOConfig as RecurrentPPOConfig
 from rover_cl_agents.vec_env import VecEnvAdapter as VecEnvAdapter

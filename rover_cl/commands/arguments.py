@@ -12,7 +12,8 @@ Stream = Annotated[
 Steps = Annotated[int | None, typer.Option(help="Environment steps of each segment.")]
 First = Annotated[int | None, typer.Option(help="Only so many segments from the start.")]
 Algorithm = Annotated[
-    str, typer.Option("--algo", help="ppo, recurrent-ppo, sac or dqn, with options: ppo:gamma=0.99.")
+    str,
+    typer.Option("--algo", help="ppo, recurrent-ppo, a2c, sac, td3 or dqn, with options: ppo:gamma=0.99."),
 ]
 Out = Annotated[Path, typer.Option(help="Folder of the results.")]
 Jobs = Annotated[int | None, typer.Option(help="Processes at once. [default: one for each core]")]

@@ -32,6 +32,7 @@ def test_version_and_help() -> None:
         "envs",
         "streams",
         "methods",
+        "algorithms",
         "check-stream",
         "bench",
         "verify",
@@ -67,6 +68,20 @@ def test_a_word_that_is_unknown_is_one_line_too(
     assert error.startswith("rover-cl: error: ")
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_one_name_tells_all_that_is_to_it() -> None:
+    rows = call("streams mars3").output.splitlines()
+    assert [row.split()[1] for row in rows] == ["nominal", "target-b", "target-b-steer-bias"]
+    assert "target_b=1" in rows[1] and "steps  still" in rows[1]
+    assert "weight=0.3   (float)" in call("methods ewc").output
+    assert json.loads(call("methods @periodic --json").output)["settings"][0]["name"] == "horizon"
+    assert "clip_range=0.2   (float)" in call("algorithms ppo").output
+    assert {row["name"] for row in json.loads(call("algorithms --json").output)} >= {"ppo", "a2c", "td3"}
+    for command in ("streams mars33", "methods eewc", "algorithms pppo"):
+        result = call(command)
+        assert result.exit_code == 2
+        assert result.output.startswith("rover-cl: error: unknown") and result.output.count("\n") == 1
 
 
 @pytest.mark.parametrize(

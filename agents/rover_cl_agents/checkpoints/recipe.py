@@ -6,10 +6,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import stable_baselines3
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import DictReplayBuffer, DictRolloutBuffer, ReplayBuffer, RolloutBuffer
+from stable_baselines3.common.noise import NormalActionNoise, VectorizedActionNoise
 from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, LinearSchedule
 
@@ -98,6 +100,10 @@ def _write(value: Any) -> Any:
         return [value.frequency, value.unit.value]
     if value is AttentionWindow:
         return {"rover_cl_agents": value.__name__}
+    if isinstance(value, VectorizedActionNoise):  # SB3 has put it around the noise of one environment
+        return _write(value.base_noise)
+    if type(value) is NormalActionNoise:
+        return {"normal_noise": [value._mu.tolist(), value._sigma.tolist()]}
     if isinstance(value, type) and CLASSES.get(value.__name__) is value:
         return {"stable_baselines3": value.__name__}
     if isinstance(value, type) and issubclass(value, torch.nn.Module | torch.optim.Optimizer):
@@ -115,6 +121,9 @@ def _read(value: Any) -> Any:
         return CLASSES[value["stable_baselines3"]]
     if value == {"rover_cl_agents": AttentionWindow.__name__}:
         return AttentionWindow
+    if isinstance(value, dict) and set(value) == {"normal_noise"}:
+        mean, spread = (np.array(numbers, dtype=float) for numbers in value["normal_noise"])
+        return NormalActionNoise(mean, spread)
     if isinstance(value, dict) and set(value) == {"linear"}:
         return LinearSchedule(*map(float, value["linear"]))
     if isinstance(value, dict) and set(value) == {"torch"}:

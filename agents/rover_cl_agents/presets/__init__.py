@@ -1,0 +1,1 @@
+"""Algorithms with the settings that suit a batch of rovers."""
