@@ -90,7 +90,7 @@ METHODS: dict[str, MethodEntry] = {
     "ewc": _remedy(
         "EWC",
         "hold the weights that old tasks depend on (Fisher information)",
-        "two copies of the network a task; one product an update",
+        "two copies of the network a task, two more for their sums; one product an update",
     ),
     "online-ewc": _remedy(
         "OnlineEWC",
@@ -126,7 +126,9 @@ METHODS: dict[str, MethodEntry] = {
     ),
     # Divide the network.
     "sharpen": _remedy(
-        "Sharpen", "few units speak at a time, so that tasks overlap less", "one more pass an update at most"
+        "Sharpen",
+        "few units speak at a time, so that tasks overlap less",
+        "up to one more pass an update; `fta`'s wide layers cost several",
     ),
     "progressive": _remedy(
         "Progressive",

@@ -38,13 +38,26 @@ class RecentStates:
         algorithm: One of Stable-Baselines3.
         capacity: >= 1.
         marked: Copy what `marks` needs as well.
+        acted: Copy the actions as well; on-policy only.
+
+    Raises:
+        ValueError: if the algorithm's states can't be stored, or actions are wanted of an off-policy one.
     """
 
-    def __init__(self, algorithm: BaseAlgorithm, capacity: int, *, marked: bool = False) -> None:
+    def __init__(
+        self, algorithm: BaseAlgorithm, capacity: int, *, marked: bool = False, acted: bool = False
+    ) -> None:
         refuse_unstorable(algorithm)
+        if acted and not isinstance(algorithm, OnPolicyAlgorithm):
+            raise ValueError(
+                f"algorithm is {type(algorithm).__name__}; expected PPO or A2C, which store actions as their "
+                "policy drew them."
+            )
         self._algorithm = algorithm
         self._capacity = capacity
         self._marked = marked
+        self._acted = acted
+        self._actions: deque[NDArray[Any]] = deque()  # one for each rollout, if acted
         self._rollouts: deque[NDArray[Any]] = deque()
         self._kept: deque[_Rollout] = deque()  # one for each rollout, if marked
 
@@ -52,6 +65,7 @@ class RecentStates:
         """Forget everything: a task begins."""
         self._rollouts.clear()
         self._kept.clear()
+        self._actions.clear()
 
     def note_rollout(self) -> None:
         """Keep the rollout that has just ended (on-policy only)."""
@@ -63,11 +77,15 @@ class RecentStates:
         if self._marked:
             surprises = np.abs(buffer.advantages)
             self._kept.append(_Rollout(buffer.rewards.copy(), buffer.episode_starts.copy(), surprises))
+        if self._acted:
+            self._actions.append(buffer.actions.reshape(-1, *buffer.actions.shape[2:]).copy())
         held = sum(len(rollout) for rollout in self._rollouts)
         while held - len(self._rollouts[0]) >= self._capacity:
             held -= len(self._rollouts.popleft())
             if self._marked:
                 self._kept.popleft()
+            if self._acted:
+                self._actions.popleft()
 
     def observations(self) -> NDArray[Any]:
         """Give them as the policy is fed, oldest rollout first, shape (n, *observation); n is 0 before any
@@ -79,6 +97,16 @@ class RecentStates:
             shape = self._algorithm.observation_space.shape or ()
             return np.zeros((0, *shape), dtype=np.float32)
         return np.concatenate(list(self._rollouts))
+
+    def actions(self) -> NDArray[Any]:
+        """Give the actions of `observations()`, in their order, as the policy drew them, shape (n, *action).
+
+        Raises:
+            ValueError: if this wasn't built with `acted`, or nothing was seen yet.
+        """
+        if not self._actions:
+            raise ValueError("no rollout was kept with its actions; expected acted=True and a rollout.")
+        return np.concatenate(list(self._actions))
 
     def marks(self) -> Marks:
         """Give the marks of `observations()`, in their order.
@@ -107,7 +135,7 @@ class RecentStates:
         state: State = {f"rollout.{i}": torch.from_numpy(kept) for i, kept in enumerate(self._rollouts)}
         for i, rollout in enumerate(self._kept):
             state |= {f"{name}.{i}": torch.from_numpy(values) for name, values in vars(rollout).items()}
-        return state
+        return state | {f"actions.{i}": torch.from_numpy(kept) for i, kept in enumerate(self._actions)}
 
     def load_state_dict(self, state: State) -> None:
         """Take back what `state_dict` gave.
@@ -121,6 +149,8 @@ class RecentStates:
             raise ValueError("the latest states must be tensors.")
         for i in range(sum(name.startswith("rollout.") for name in arrays)):
             self._rollouts.append(arrays[f"rollout.{i}"])
+            if self._acted:
+                self._actions.append(arrays[f"actions.{i}"])
             if self._marked:
                 self._kept.append(
                     _Rollout(arrays[f"rewards.{i}"], arrays[f"starts.{i}"], arrays[f"surprises.{i}"])

@@ -1,4 +1,4 @@
-"""The diagonal Fisher information of a policy's linear layers, exactly or by sampled actions."""
+"""The diagonal Fisher information of a policy's linear layers: exact, or by actions sampled or taken."""
 
 from __future__ import annotations
 
@@ -54,8 +54,31 @@ def sampled_score(outputs: Outputs, generator: torch.Generator) -> Tensor:
     return taken.to(location.device) - probabilities
 
 
+def taken_score(outputs: Outputs, actions: Tensor) -> Tensor:
+    """Give the derivative of log π(a) by `location`, for the actions that were taken.
+
+    Gaussian: (a − μ) / σ². Categorical: e_a − p.
+
+    Args:
+        outputs: Of the policy.
+        actions: As it drew them: shape (batch, d), or the numbers of the choices, shape (batch, 1).
+
+    Returns:
+        Shape (batch, d).
+    """
+    location = outputs.location.detach()
+    if outputs.log_scale is not None:
+        return (actions.to(location.dtype) - location) * torch.exp(-2.0 * outputs.log_scale.detach())
+    taken = torch.eye(location.shape[1], dtype=location.dtype)[actions.long().flatten().cpu()]
+    return taken.to(location.device) - location.exp()
+
+
 def fisher(
-    policy: BasePolicy, observations: Tensor, *, generator: torch.Generator | None = None
+    policy: BasePolicy,
+    observations: Tensor,
+    *,
+    generator: torch.Generator | None = None,
+    actions: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Compute the diagonal Fisher information of the acting network, mean over `observations`.
 
@@ -65,8 +88,9 @@ def fisher(
         policy: The policy of a PPO, A2C, SAC, TD3 or DQN, its acting network built of linear layers.
         observations: Shape (n, *observation).
         generator: None takes the expectation over actions in closed form. A generator draws one action for
-            each observation from this policy instead: noisy, but unbiased, which the empirical Fisher
-            information of actions that an older policy took is not.
+            each observation from this policy instead: noisy, but unbiased.
+        actions: The actions that were taken there, as `taken_score` has them: the empirical Fisher
+            information, biased where an older policy took them.
 
     Returns:
         By parameter name, tensors of the parameters' shapes, >= 0.
@@ -79,6 +103,8 @@ def fisher(
     """
 
     def directions(outputs: Outputs) -> list[Tensor]:
+        if actions is not None:
+            return [taken_score(outputs, actions)]
         return score_vectors(outputs) if generator is None else [sampled_score(outputs, generator)]
 
     return gradient_sizes(policy, observations, directions, torch.square)

@@ -130,6 +130,11 @@ class MeasuredHolder(WeightHolder):
 
     config: MeasuredConfig
 
+    @property
+    def by_actions(self) -> bool:
+        """Whether `measure` needs the actions that were taken."""
+        return False
+
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm, if its acting network is one that importance can be measured of.
 
@@ -138,7 +143,7 @@ class MeasuredHolder(WeightHolder):
                 aren't linear.
         """
         super().bind(algorithm, seed)
-        self._recent = RecentStates(algorithm, self.config.samples)
+        self._recent = RecentStates(algorithm, self.config.samples, acted=self.by_actions)
         self._task = 0
         if self.config.weight:
             try:
@@ -177,15 +182,17 @@ class MeasuredHolder(WeightHolder):
         observations = self._recent.observations()[-self.config.samples :]
         if not len(observations):
             return
+        actions = self._recent.actions()[-self.config.samples :] if self.by_actions else None
         self._recent.clear()
         policy = self.algorithm.policy
         policy.set_training_mode(False)
-        found = self.measure(to_tensor(policy, observations))
+        taken = None if actions is None else torch.as_tensor(actions, device=policy.device)
+        found = self.measure(to_tensor(policy, observations), taken)
         self.hold(normalised(found, cap_quantile=self.config.cap_quantile))
 
-    def measure(self, observations: Tensor) -> Tensors:
+    def measure(self, observations: Tensor, actions: Tensor | None = None) -> Tensors:
         """Give the importance of the acting network's weights for its answers to `observations`, (n,
-        *observation).
+        *observation), where `actions` (n, *action) were taken; None unless `by_actions`.
         """
         raise NotImplementedError
 

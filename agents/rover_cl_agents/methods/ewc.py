@@ -15,7 +15,7 @@ from rover_cl_agents.importance.holder import MeasuredConfig, MeasuredHolder, ch
 from rover_cl_agents.importance.quadratic import Tensors
 from rover_cl_agents.state import State
 
-FISHERS = ("exact", "empirical")
+FISHERS = ("exact", "sampled", "empirical")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +24,11 @@ class EWCConfig(MeasuredConfig):
 
     weight: float = 0.3
     """Of the penalty, beside the algorithm's own loss, >= 0; 0 switches the method off."""
-    fisher: Literal["exact", "empirical"] = "exact"
-    """`exact`: the expectation over actions in closed form. `empirical`: squared gradients of the
-    log-probability of one action for each state. The actions taken in training aren't stored, and older
-    policies took them: they are drawn from the policy at the task's end, by a generator of the method's own,
-    which makes it an unbiased but noisy estimate of the exact one."""
+    fisher: Literal["exact", "sampled", "empirical"] = "exact"
+    """`exact`: the expectation over actions in closed form. `sampled`: squared gradients of the
+    log-probability of one action for each state, drawn from the policy at the task's end by a generator of
+    the method's own: an unbiased but noisy estimate of the exact one. `empirical`: the same with the actions
+    taken in training, which older policies took, so that it is biased; PPO and A2C only."""
     proximal: bool = False
     """Apply the penalty as a proximal step after the optimiser's own, instead of a gradient before it:
     decoupled from Adam's scaling and from gradient clipping, and stable for any weight. Adam's steps are of
@@ -69,15 +69,20 @@ class EWC(MeasuredHolder):
     def __init__(self, config: EWCConfig | None = None, **settings: Any) -> None:
         self.config = chosen(EWCConfig, config, settings)
 
+    @property
+    def by_actions(self) -> bool:
+        """Whether the Fisher information is that of the actions taken."""
+        return self.config.fisher == "empirical" and self.config.weight > 0
+
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm and a seed for the sampled actions; nothing is anchored yet."""
         super().bind(algorithm, seed)
-        sampled = self.config.fisher == "empirical"
+        sampled = self.config.fisher == "sampled"
         self._generator = torch.Generator().manual_seed(seed) if sampled else None
 
-    def measure(self, observations: Tensor) -> Tensors:
+    def measure(self, observations: Tensor, actions: Tensor | None = None) -> Tensors:
         """Give the Fisher information, mean over `observations`."""
-        return fisher(self.algorithm.policy, observations, generator=self._generator)
+        return fisher(self.algorithm.policy, observations, generator=self._generator, actions=actions)
 
     def hold(self, importance: Tensors) -> None:
         """Hold the present weights for the task at hand."""
@@ -100,7 +105,7 @@ class EWC(MeasuredHolder):
         if self._generator is not None:
             own = rest.pop("generator", None)
             if not isinstance(own, Tensor):
-                raise ValueError("the state of EWC with fisher='empirical' needs a 'generator' tensor.")
+                raise ValueError("the state of EWC with fisher='sampled' needs a 'generator' tensor.")
             self._generator.set_state(own)
         super().load_state_dict(rest)
 

@@ -46,7 +46,7 @@ class MAS(MeasuredHolder):
     def __init__(self, config: MASConfig | None = None, **settings: Any) -> None:
         self.config = chosen(MASConfig, config, settings)
 
-    def measure(self, observations: Tensor) -> Tensors:
+    def measure(self, observations: Tensor, actions: Tensor | None = None) -> Tensors:
         """Give the sensitivity, mean over `observations`."""
         return sensitivity(self.algorithm.policy, observations)
 

@@ -50,7 +50,7 @@ class OnlineEWC(MeasuredHolder):
     def __init__(self, config: OnlineEWCConfig | None = None, **settings: Any) -> None:
         self.config = chosen(OnlineEWCConfig, config, settings)
 
-    def measure(self, observations: Tensor) -> Tensors:
+    def measure(self, observations: Tensor, actions: Tensor | None = None) -> Tensors:
         """Give the exact Fisher information, mean over `observations`."""
         return fisher(self.algorithm.policy, observations)
 

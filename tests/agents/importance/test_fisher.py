@@ -7,7 +7,7 @@ import torch
 from stable_baselines3 import DQN, PPO, SAC
 from stable_baselines3.common import policies
 
-from rover_cl_agents.importance.fisher import fisher, normalised, sampled_score, score_vectors
+from rover_cl_agents.importance.fisher import fisher, normalised, sampled_score, score_vectors, taken_score
 from rover_cl_agents.outputs import Outputs, read
 from rover_cl_agents.vec_env import as_vec_env
 
@@ -23,6 +23,24 @@ def test_score_vectors_of_logits_give_p_times_one_minus_p() -> None:
     outputs = Outputs(kind="categorical", location=torch.log_softmax(torch.tensor([[1.0, 0.0, -1.0]]), -1))
     squares = sum(vector.square() for vector in score_vectors(outputs))
     torch.testing.assert_close(squares, torch.tensor([[0.222695, 0.184836, 0.081925]]), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("discrete", [False, True])
+def test_the_score_of_a_taken_action_is_the_derivative_of_its_log_probability(
+    discrete: bool, bandit: Any
+) -> None:
+    model = PPO("MlpPolicy", as_vec_env(bandit(0, 2, discrete=discrete)), seed=1, device="cpu")
+    policy: Any = model.policy
+    observations = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        actions, _, _ = policy(observations)
+    outputs = read(policy, observations)
+    _, chance, _ = policy.evaluate_actions(observations, actions)
+    parameters = [policy.action_net.weight, policy.action_net.bias]
+    expected = torch.autograd.grad(chance.sum(), parameters, retain_graph=True)
+    found = torch.autograd.grad(outputs.location, parameters, taken_score(outputs, actions.reshape(6, -1)))
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize(("algorithm", "discrete"), [(PPO, False), (PPO, True), (SAC, False), (DQN, True)])

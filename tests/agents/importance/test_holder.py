@@ -33,13 +33,23 @@ ALGORITHMS: list[tuple[Any, bool, dict[str, Any]]] = [
 ]
 HOLDERS: dict[str, Callable[[float], Method]] = {
     "ewc": lambda weight: EWC(samples=64, weight=weight),
-    "ewc sampled": lambda weight: EWC(samples=64, weight=weight, fisher="empirical"),
+    "ewc sampled": lambda weight: EWC(samples=64, weight=weight, fisher="sampled"),
+    "ewc empirical": lambda weight: EWC(samples=64, weight=weight, fisher="empirical"),
     "ewc proximal": lambda weight: EWC(samples=64, weight=weight, proximal=True),
     "online ewc": lambda weight: OnlineEWC(samples=64, weight=weight),
     "l2": lambda weight: L2(weight=weight),
     "mas": lambda weight: MAS(samples=64, weight=weight),
     "si": lambda weight: SI(weight=weight),
 }
+
+
+ON_POLICY_ONLY = {"ewc empirical"}
+
+
+def every(case: int, weight: float) -> list[Method]:
+    """All of them that the algorithm takes."""
+    off_policy = ALGORITHMS[case][2] is OFF
+    return [make(weight) for name, make in HOLDERS.items() if not (off_policy and name in ON_POLICY_ONLY)]
 
 
 def weights(learner: ContinualLearner) -> list[Tensor]:
@@ -74,7 +84,7 @@ def finetuned(case: int, bandit: Any, tasks: int) -> tuple[list[Tensor], Tensor]
 @pytest.mark.parametrize("case", range(len(ALGORITHMS)))
 def test_weight_zero_is_finetuning_to_the_bit(case: int, bandit: Any) -> None:
     plain, generator = finetuned(case, bandit, 2)
-    off = learned(case, bandit, [make(0.0) for make in HOLDERS.values()])
+    off = learned(case, bandit, every(case, 0.0))
     assert equal(plain, weights(off))
     assert torch.equal(torch.get_rng_state(), generator)
     assert off.cost().bytes == 0
@@ -91,19 +101,19 @@ def test_each_acts_from_the_second_task_on(holder: str, bandit: Any) -> None:
 @pytest.mark.parametrize("case", range(len(ALGORITHMS)))
 def test_the_first_task_and_the_global_generator_are_plain_sb3s(case: int, bandit: Any) -> None:
     plain, generator = finetuned(case, bandit, 1)
-    assert equal(plain, weights(learned(case, bandit, [make(1.0) for make in HOLDERS.values()], 1)))
+    assert equal(plain, weights(learned(case, bandit, every(case, 1.0), 1)))
     assert torch.equal(torch.get_rng_state(), generator)
 
 
 @pytest.mark.parametrize("case", range(len(ALGORITHMS)))
 def test_a_restored_learner_goes_on_as_if_never_stopped(case: int, bandit: Any, tmp_path: Path) -> None:
     discrete = ALGORITHMS[case][1]
-    learner = learned(case, bandit, [make(1.0) for make in HOLDERS.values()])
+    learner = learned(case, bandit, every(case, 1.0))
     learner.save(tmp_path / "checkpoint")
     other = ContinualLearner.load(
         tmp_path / "checkpoint",
         bandit(0, 2, discrete=discrete),
-        methods=[make(1.0) for make in HOLDERS.values()],
+        methods=every(case, 1.0),
     )
     assert other.cost() == learner.cost()
     for each in (learner, other):

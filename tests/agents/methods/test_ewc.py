@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 import torch
 from stable_baselines3 import PPO
+from torch import Tensor
 
-from rover_cl_agents import EWC, ContinualLearner, EWCConfig, PPOConfig
+from rover_cl_agents import EWC, ContinualLearner, EWCConfig, PPOConfig, SACConfig
+from rover_cl_agents.importance.fisher import fisher
 from rover_cl_agents.method import overrides
 from rover_cl_agents.step_hooks import StepHooks
 from rover_cl_agents.vec_env import as_vec_env
@@ -91,7 +93,7 @@ def test_state_round_trip_and_refusals(ewc: EWC) -> None:
     assert ewc.cost().bytes == 4 * 2 * 4
     with pytest.raises(ValueError, match=r"the state of EWC has no entry 'importance.3.nowhere'"):
         other.load_state_dict({"importance.3.nowhere": torch.zeros(2)})
-    sampling = EWC(fisher="empirical")
+    sampling = EWC(fisher="sampled")
     sampling.bind(ewc.algorithm, 1)
     with pytest.raises(ValueError, match="needs a 'generator'"):
         sampling.load_state_dict(ewc.state_dict())
@@ -126,15 +128,40 @@ def test_only_the_proximal_form_opens_the_door_after_the_step() -> None:
 
 def test_the_sampled_information_tends_to_the_exact_one(bandit: Any) -> None:
     found = {}
-    for kind in ("exact", "empirical"):
+    for kind in ("exact", "sampled"):
         method = EWC(EWCConfig(fisher=kind))
         method.bind(PPO("MlpPolicy", as_vec_env(bandit(0, 2)), seed=0, device="cpu"), 5)
         observations = torch.randn(1, 4, generator=torch.Generator().manual_seed(0)).expand(40_000, 4)
         measured = method.measure(observations)
         found[kind] = torch.cat([tensor.flatten() for tensor in measured.values()])
         assert torch.equal(found[kind], found[kind].clamp_min(0))
-    assert not torch.equal(found["exact"], found["empirical"])
-    assert (found["exact"] - found["empirical"]).norm() < 0.02 * found["exact"].norm()
+    assert not torch.equal(found["exact"], found["sampled"])
+    assert (found["exact"] - found["sampled"]).norm() < 0.02 * found["exact"].norm()
+
+
+def test_the_empirical_information_is_that_of_the_actions_taken(bandit: Any, monkeypatch: Any) -> None:
+    seen = []
+
+    def spied(policy: Any, observations: Tensor, **more: Any) -> Any:
+        seen.append((observations, more["actions"]))
+        return fisher(policy, observations, **more)
+
+    monkeypatch.setattr("rover_cl_agents.methods.ewc.fisher", spied)
+    config = PPOConfig(n_steps=16, batch_size=32, n_epochs=1, net=(8,))
+    model = config.build(bandit(0, 4), 0)
+    ContinualLearner(model, [EWC(fisher="empirical", samples=50)]).learn_task(bandit(0, 4), 128)
+    ((observations, actions),) = seen
+    buffer: Any = model.rollout_buffer  # which PPO has put in order: environment by environment
+    columns = (buffer.observations, buffer.actions)
+    steps = [values.reshape(4, 16, -1).swapaxes(0, 1) for values in columns]
+    latest = [torch.as_tensor(values.reshape(64, -1))[-50:] for values in steps]
+    assert torch.equal(observations.reshape(50, -1), latest[0])
+    assert torch.equal(actions, latest[1])
+
+
+def test_off_policy_there_is_no_empirical_information(bandit: Any) -> None:
+    with pytest.raises(ValueError, match="algorithm is SAC; expected PPO or A2C"):
+        ContinualLearner(SACConfig(net=(8,)).build(bandit(0, 4), 0), [EWC(fisher="empirical")])
 
 
 SMALL = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(32, 32))
@@ -164,7 +191,7 @@ def test_both_forms_keep_what_finetuning_loses(bandit: Any, seed: int) -> None:
         ("weight", float("nan"), ">= 0"),
         ("samples", 0, "at least 1"),
         ("cap_quantile", 0.0, "0, 1"),
-        ("fisher", "fast", "one of exact, empirical"),
+        ("fisher", "fast", "one of exact, sampled, empirical"),
     ],
 )
 def test_ranges(field: str, value: Any, expected: str) -> None:
