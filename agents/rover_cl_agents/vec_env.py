@@ -12,13 +12,16 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, unwrap_vec_normalize
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
 Env = gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any] | VecEnv
 """What a learner can learn in."""
 
-REMEDY = "Build it with autoreset_mode=AutoresetMode.SAME_STEP."
+REMEDY = (
+    "Build it with autoreset_mode=AutoresetMode.SAME_STEP, or, if it takes none, by "
+    'gymnasium.make_vec(..., vectorization_mode="sync").'
+)
 
 
 class VecEnvAdapter(VecEnv):
@@ -188,18 +191,23 @@ def as_vec_env(env: Env) -> VecEnv:
 
 
 def holds(vec_env: VecEnv | None, env: Env) -> bool:
-    """Say whether `vec_env` is `env`, or was made from it by `as_vec_env`."""
-    if vec_env is env or getattr(vec_env, "vector_env", None) is env:
-        return True
-    inner = getattr(vec_env, "envs", ())
-    return any(e is env or (isinstance(e, Monitor) and e.env is env) for e in inner)
+    """Say whether `vec_env` is `env`, or stands on it and nothing else: with whatever wrappers around it."""
+    while vec_env is not None:
+        if vec_env is env or getattr(vec_env, "vector_env", None) is env:
+            return True
+        if not isinstance(vec_env, VecEnvWrapper):
+            break
+        vec_env = vec_env.venv
+    inner: Any = getattr(vec_env, "envs", ())
+    return len(inner) == 1 and (inner[0] is env or (isinstance(inner[0], Monitor) and inner[0].env is env))
 
 
 def enter(algorithm: BaseAlgorithm, env: Env) -> None:
     """Set the algorithm's environment, unless it is this one already.
 
     Raises:
-        ValueError: if the number of environments or a space isn't the algorithm's.
+        ValueError: if the number of environments or a space isn't the algorithm's, or if one of them
+            normalises what the policy sees and the other doesn't.
     """
     if holds(algorithm.env, env):
         return
@@ -208,8 +216,31 @@ def enter(algorithm: BaseAlgorithm, env: Env) -> None:
         raise ValueError(
             f"env has num_envs {vec_env.num_envs}; expected {algorithm.n_envs}, the algorithm's."
         )
+    # As `set_env` will: where images have their channels last, so that the spaces are compared as they count.
+    vec_env = BaseAlgorithm._wrap_env(vec_env)
     for name in ("observation_space", "action_space"):
         given, expected = getattr(vec_env, name), getattr(algorithm, name)
         if given != expected:
             raise ValueError(f"env has {name} {given}; expected {expected}, the algorithm's.")
+    _compare_normalisation(algorithm, vec_env)
     algorithm.set_env(vec_env)
+
+
+def normalises(vec_env: VecEnv | None) -> bool:
+    """Say whether a `VecNormalize` is in `vec_env`."""
+    return vec_env is not None and unwrap_vec_normalize(vec_env) is not None
+
+
+def _compare_normalisation(algorithm: BaseAlgorithm, vec_env: VecEnv) -> None:
+    """Refuse to change in silence what scale a policy's observations have."""
+    if normalises(algorithm.env) and not normalises(vec_env):
+        raise ValueError(
+            "env has no VecNormalize, but the algorithm's has: its policy would see another scale. Wrap it, "
+            "new = VecNormalize(env), and hand on the statistics, new.obs_rms, new.ret_rms = old.obs_rms, "
+            "old.ret_rms."
+        )
+    if algorithm.num_timesteps and normalises(vec_env) and not normalises(algorithm.env):
+        raise ValueError(
+            "env has a VecNormalize, but the algorithm has learned without one: its policy would see another "
+            "scale. Give env without it, or build the algorithm on a VecNormalize from the start."
+        )

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from stable_baselines3 import PPO
+from stable_baselines3.common.envs import FakeImageEnv
 from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import DummyVecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecFrameStack, VecNormalize
 
-from rover_cl_agents import VecEnvAdapter
-from rover_cl_agents.vec_env import as_vec_env, holds
+from rover_cl_agents import ContinualLearner, Replay, VecEnvAdapter
+from rover_cl_agents.checkpoints.checkpoint import CheckpointError
+from rover_cl_agents.vec_env import as_vec_env, enter, holds
 
 MODES = [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP, AutoresetMode.DISABLED]
 
@@ -106,3 +110,60 @@ def test_anything_becomes_a_vec_env_and_is_known_again(countdown: Any, bandit: A
     wrong: Any = "CartPole-v1"
     with pytest.raises(ValueError, match=r"env is str; expected a gymnasium.Env"):
         as_vec_env(wrong)
+
+
+def pictures(kind: str) -> Any:
+    plain: Any = partial(FakeImageEnv, screen_height=36, screen_width=36, n_channels=3, channel_first=False)
+    if kind == "gymnasium":
+        return SyncVectorEnv([plain], autoreset_mode=AutoresetMode.SAME_STEP)
+    return VecFrameStack(DummyVecEnv([plain]), 2) if kind == "stacked" else DummyVecEnv([plain])
+
+
+@pytest.mark.parametrize("kind", ["plain", "stacked", "gymnasium"])
+def test_pictures_with_their_channels_last_are_learned(kind: str) -> None:
+    first = pictures(kind)
+    model = PPO("CnnPolicy", as_vec_env(first), n_steps=16, batch_size=8, n_epochs=1, device="cpu")
+    built_on = model.env
+    learner = ContinualLearner(model, [Replay(batch_size=8, capacity=8)])
+    learner.learn_task(first, 16)
+    assert model.env is built_on, "the same environment isn't wrapped again"
+    second = pictures(kind)
+    learner.learn_task(second, 16)
+    assert holds(model.env, second) and not holds(model.env, first)
+
+
+def small(env: VecEnv) -> PPO:
+    return PPO("MlpPolicy", env, n_steps=16, batch_size=16, n_epochs=1, device="cpu")
+
+
+def test_a_normaliser_neither_goes_nor_comes_in_silence(bandit: Any, tmp_path: Path) -> None:
+    inner = as_vec_env(bandit(0, 2))
+    normalised = VecNormalize(inner)
+    learner = ContinualLearner(small(normalised)).learn_task(inner, 32)
+    assert learner.algorithm.env is normalised, "it stands on the environment that was given"
+    with pytest.raises(ValueError, match=r"env has no VecNormalize.*new = VecNormalize\(env\)"):
+        learner.learn_task(bandit(1, 2), 32)
+    learner.learn_task(VecNormalize(as_vec_env(bandit(1, 2))), 32).save(tmp_path / "c")
+    with pytest.raises(CheckpointError, match="observations was normalised by a VecNormalize, here it is as"):
+        ContinualLearner.load(tmp_path / "c", bandit(1, 2))
+    assert ContinualLearner.load(tmp_path / "c", VecNormalize(as_vec_env(bandit(1, 2)))).tasks == [0, 1]
+    plain = ContinualLearner(small(as_vec_env(bandit(0, 2)))).learn_task(bandit(0, 2), 32)
+    with pytest.raises(ValueError, match="the algorithm has learned without one"):
+        plain.learn_task(VecNormalize(as_vec_env(bandit(1, 2))), 32)
+
+
+def test_one_of_several_environments_is_not_all_of_them(countdown: Any) -> None:
+    one, other = countdown(3), countdown(3)
+    model = small(DummyVecEnv([lambda: one, lambda: other]))
+    with pytest.raises(ValueError, match="num_envs 1; expected 2"):
+        enter(model, one)
+    assert holds(small(DummyVecEnv([lambda: one])).env, one)
+
+
+def test_the_remedy_for_environments_that_take_no_mode_works() -> None:
+    silent = Deaf()
+    silent.metadata = {}
+    with pytest.raises(ValueError, match='vectorization_mode="sync"'):
+        VecEnvAdapter(silent)
+    env = gymnasium.make_vec("CartPole-v1", 2, vectorization_mode="sync")
+    ContinualLearner(small(VecEnvAdapter(env))).learn_task(env, 256)

@@ -20,7 +20,7 @@ from rover_cl_agents.methods import METHODS
 from rover_cl_agents.networks import policy_tensors
 from rover_cl_agents.state import State, under
 from rover_cl_agents.task_switch import all_optimizers
-from rover_cl_agents.vec_env import Env
+from rover_cl_agents.vec_env import Env, normalises
 
 COUNTERS = ("num_timesteps", "_n_updates", "_n_calls", "_episode_num", "exploration_rate")
 """Numbers of an algorithm that its next training depends on."""
@@ -58,6 +58,7 @@ def write(
     values = {
         "algorithm": recipe.write_recipe(algorithm),
         "spaces": _spaces(algorithm),
+        "observations": _scale(algorithm),
         "tasks": list(tasks),
         "steps": steps,
         "counters": {name: getattr(algorithm, name, 0) for name in COUNTERS},
@@ -194,6 +195,7 @@ def _check(
     pairs: list[tuple[str, Any, Any]] = [
         ("algorithm", index["algorithm"]["algorithm"], type(algorithm).__name__),
         *((name, index["spaces"][name], mine) for name, mine in _spaces(algorithm).items()),
+        ("observations", index.get("observations", _scale(algorithm)), _scale(algorithm)),
         ("methods", [entry["name"] for entry in index["methods"]], [m.name for m in methods]),
         ("boundaries", _names(index.get("boundaries")), _names(_described(boundaries))),
     ]
@@ -244,6 +246,10 @@ def _tensors(algorithm: BaseAlgorithm, states: Sequence[State]) -> dict[str, Ten
 
 def _spaces(algorithm: BaseAlgorithm) -> dict[str, str]:
     return {name: repr(getattr(algorithm, name)) for name in ("observation_space", "action_space")}
+
+
+def _scale(algorithm: BaseAlgorithm) -> str:
+    return "normalised by a VecNormalize" if normalises(algorithm.env) else "as they are"
 
 
 def _build_method(name: str, settings: Mapping[str, Any]) -> Method:
