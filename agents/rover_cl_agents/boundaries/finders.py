@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 
 from rover_cl_agents.boundaries.page_hinkley import PageHinkley, Side
 from rover_cl_agents.boundaries.signals import Glimpse, Standardised
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State, under
 
 
@@ -98,9 +99,7 @@ class Periodic(Boundaries):
     config: PeriodicConfig
 
     def __init__(self, config: PeriodicConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = PeriodicConfig(**settings) if config is None else config
+        self.config = chosen(PeriodicConfig, config, settings)
         self._count = 0
 
     def note(self, seen: Glimpse | None) -> int | None:
@@ -176,9 +175,7 @@ class Detected(Boundaries):
     looks = True
 
     def __init__(self, config: DetectedConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = DetectedConfig(**settings) if config is None else config
+        self.config = chosen(DetectedConfig, config, settings)
         self.ring = self.config.ring
         self.begin()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -52,20 +51,6 @@ def check_cap(quantile: float) -> None:
     """Refuse a `cap_quantile` outside (0, 1]."""
     if not 0.0 < quantile <= 1.0:
         raise ValueError(f"cap_quantile is {quantile}; expected a number in (0, 1].")
-
-
-Config = TypeVar("Config", bound=HolderConfig)
-
-
-def chosen(kind: type[Config], config: Config | None, settings: Mapping[str, Any]) -> Config:
-    """Give the config, or one of `kind` made of `settings`.
-
-    Raises:
-        ValueError: if both are given, or a setting is out of its range.
-    """
-    if config is not None and settings:
-        raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-    return kind(**settings) if config is None else config
 
 
 class WeightHolder(Method):

@@ -14,6 +14,7 @@ from rover_cl_agents.experience.recent import RecentStates
 from rover_cl_agents.memory.task_memory import Memory
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, distance, read, to_tensor
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 from rover_cl_agents.step_hooks import optimizers, trained_parameters
 
@@ -73,9 +74,7 @@ class AGEM(Method):
     name: ClassVar[str] = "agem"
 
     def __init__(self, config: AGEMConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = AGEMConfig(**settings) if config is None else config
+        self.config = chosen(AGEMConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm and a seed; nothing is stored yet.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rover_cl_agents.method import Cost
 from rover_cl_agents.probes.plasticity import unit_activity
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 from rover_cl_agents.units.hidden_layers import HiddenLayer
 from rover_cl_agents.units.renewal import UnitRenewal
@@ -89,9 +90,7 @@ class CBP(UnitRenewal):
     name: ClassVar[str] = "cbp"
 
     def __init__(self, config: CBPConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = CBPConfig(**settings) if config is None else config
+        self.config = chosen(CBPConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm and a seed.

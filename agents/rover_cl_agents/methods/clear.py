@@ -20,6 +20,7 @@ from rover_cl_agents.memory.life_memory import LifeMemory, check_admission
 from rover_cl_agents.memory.task_memory import check_precision, drifts, narrowed, widened
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import Kind, Outputs, distance, read, to_tensor
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 
 
@@ -80,9 +81,7 @@ class CLEAR(Method):
     algorithm: OnPolicyAlgorithm
 
     def __init__(self, config: CLEARConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = CLEARConfig(**settings) if config is None else config
+        self.config = chosen(CLEARConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm and a seed; nothing is stored yet.

@@ -13,6 +13,7 @@ from rover_cl_agents.experience.recent import RecentStates
 from rover_cl_agents.experience.visited import VisitedStates
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, read, to_tensor
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 from rover_cl_agents.teachers.divergence import DIRECTIONS, Direction, divergence
 from rover_cl_agents.teachers.teacher import Teacher, probe
@@ -90,9 +91,7 @@ class Distillation(Method):
     name: ClassVar[str] = "distill"
 
     def __init__(self, config: DistillationConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = DistillationConfig(**settings) if config is None else config
+        self.config = chosen(DistillationConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm and a seed; there is no teacher yet."""

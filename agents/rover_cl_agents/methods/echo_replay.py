@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rover_cl_agents.methods.replay import Replay, ReplayConfig
+from rover_cl_agents.settings import chosen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,4 @@ class EchoReplay(Replay):
     name: ClassVar[str] = "echo-replay"
 
     def __init__(self, config: EchoReplayConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        super().__init__(EchoReplayConfig(**settings) if config is None else config)
+        super().__init__(chosen(EchoReplayConfig, config, settings))

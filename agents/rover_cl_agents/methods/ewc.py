@@ -11,8 +11,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
 from rover_cl_agents.importance.fisher import fisher
-from rover_cl_agents.importance.holder import MeasuredConfig, MeasuredHolder, chosen
+from rover_cl_agents.importance.holder import MeasuredConfig, MeasuredHolder
 from rover_cl_agents.importance.quadratic import Tensors
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 
 FISHERS = ("exact", "sampled", "empirical")
@@ -63,7 +64,7 @@ class EWC(MeasuredHolder):
 
     def __new__(cls, config: EWCConfig | None = None, **settings: Any) -> Self:
         """Give the class that opens the door its form of the penalty needs: an open one costs time."""
-        proximal = settings.get("proximal", config is not None and config.proximal)
+        proximal = settings.get("proximal", isinstance(config, EWCConfig) and config.proximal)
         return super().__new__(cast(type[Self], _ProximalEWC) if cls is EWC and proximal else cls)
 
     def __init__(self, config: EWCConfig | None = None, **settings: Any) -> None:

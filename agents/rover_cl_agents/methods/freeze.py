@@ -11,6 +11,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from rover_cl_agents.method import Method
 from rover_cl_agents.networks import rebuild_optimizers
 from rover_cl_agents.policies.slots import acting_layers
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 
 
@@ -44,9 +45,7 @@ class Freeze(Method):
     name: ClassVar[str] = "freeze"
 
     def __init__(self, config: FreezeConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = FreezeConfig(**settings) if config is None else config
+        self.config = chosen(FreezeConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm and find its layers."""

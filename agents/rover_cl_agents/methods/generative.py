@@ -15,6 +15,7 @@ from rover_cl_agents.experience.recent import RecentStates
 from rover_cl_agents.memory.generator import COVARIANCES, Covariance, Mixture, fit
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, read
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 from rover_cl_agents.teachers.divergence import divergence
 from rover_cl_agents.teachers.teacher import Teacher
@@ -85,9 +86,7 @@ class Generative(Method):
     name: ClassVar[str] = "generative"
 
     def __init__(self, config: GenerativeConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = GenerativeConfig(**settings) if config is None else config
+        self.config = chosen(GenerativeConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm and a seed; there is no mixture yet.

@@ -14,6 +14,7 @@ from rover_cl_agents.importance.layer_trace import locate, probe, trace
 from rover_cl_agents.importance.subspace import covering, without
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, to_tensor
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 from rover_cl_agents.step_hooks import optimizers
 
@@ -57,9 +58,7 @@ class GPM(Method):
     name: ClassVar[str] = "gpm"
 
     def __init__(self, config: GPMConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = GPMConfig(**settings) if config is None else config
+        self.config = chosen(GPMConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm and a seed; nothing is protected yet.

@@ -11,6 +11,7 @@ from rover_cl_agents.policies.heads import TaskHeads
 from rover_cl_agents.policies.isolation import Isolation
 from rover_cl_agents.policies.parted import PartedLinear
 from rover_cl_agents.policies.slots import Slot
+from rover_cl_agents.settings import chosen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +38,7 @@ class HeadBank(Isolation):
     name: ClassVar[str] = "headbank"
 
     def __init__(self, config: HeadBankConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = HeadBankConfig(**settings) if config is None else config
+        self.config = chosen(HeadBankConfig, config, settings)
 
     def wrap(self, slot: Slot, layer: nn.Linear) -> PartedLinear | None:
         """Divide the head alone."""

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import torch
 
-from rover_cl_agents.importance.holder import HolderConfig, WeightHolder, acting_parameters, chosen
+from rover_cl_agents.importance.holder import HolderConfig, WeightHolder, acting_parameters
+from rover_cl_agents.settings import chosen
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from rover_cl_agents.method import Cost, Method
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 from rover_cl_agents.units.initial_weights import all_learned_weights, learned_weights
 
@@ -44,9 +45,7 @@ class L2Init(Method):
     name: ClassVar[str] = "l2-init"
 
     def __init__(self, config: L2InitConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = L2InitConfig(**settings) if config is None else config
+        self.config = chosen(L2InitConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm; its weights are noted when its first task starts."""

@@ -10,6 +10,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import nn
 
 from rover_cl_agents.method import Method
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.units.hidden_layers import acting_layers, hidden_layers
 
 LAYERS = ("all", "first", "last", "none")
@@ -46,9 +47,7 @@ class LayerNorm(Method):
     name: ClassVar[str] = "layernorm"
 
     def __init__(self, config: LayerNormConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = LayerNormConfig(**settings) if config is None else config
+        self.config = chosen(LayerNormConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Put the normalisation into the networks.

@@ -11,6 +11,7 @@ from rover_cl_agents.policies.adapted import AdaptedLinear
 from rover_cl_agents.policies.isolation import Isolation
 from rover_cl_agents.policies.parted import PartedLinear
 from rover_cl_agents.policies.slots import Slot
+from rover_cl_agents.settings import chosen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +48,7 @@ class LoRA(Isolation):
     name: ClassVar[str] = "lora"
 
     def __init__(self, config: LoRAConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = LoRAConfig(**settings) if config is None else config
+        self.config = chosen(LoRAConfig, config, settings)
         self.infers = self.config.infer
 
     def wrap(self, slot: Slot, layer: nn.Linear) -> PartedLinear:

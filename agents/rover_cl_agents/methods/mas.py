@@ -10,9 +10,10 @@ from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
 from rover_cl_agents.importance.fisher import gradient_sizes
-from rover_cl_agents.importance.holder import MeasuredConfig, MeasuredHolder, chosen
+from rover_cl_agents.importance.holder import MeasuredConfig, MeasuredHolder
 from rover_cl_agents.importance.quadratic import Tensors
 from rover_cl_agents.outputs import Outputs
+from rover_cl_agents.settings import chosen
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from rover_cl_agents.importance.fisher import fisher
-from rover_cl_agents.importance.holder import MeasuredConfig, MeasuredHolder, chosen
+from rover_cl_agents.importance.holder import MeasuredConfig, MeasuredHolder
 from rover_cl_agents.importance.quadratic import Tensors
+from rover_cl_agents.settings import chosen
 
 
 @dataclass(frozen=True, kw_only=True)

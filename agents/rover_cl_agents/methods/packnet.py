@@ -17,6 +17,7 @@ from rover_cl_agents.policies.isolation import SAMPLES, Isolation
 from rover_cl_agents.policies.packed import FREE, PackedLinear
 from rover_cl_agents.policies.parted import PartedLinear
 from rover_cl_agents.policies.slots import Slot
+from rover_cl_agents.settings import chosen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +70,7 @@ class PackNet(Isolation):
     name: ClassVar[str] = "packnet"
 
     def __init__(self, config: PackNetConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = PackNetConfig(**settings) if config is None else config
+        self.config = chosen(PackNetConfig, config, settings)
         self.infers = self.config.infer
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:

@@ -11,6 +11,7 @@ from rover_cl_agents.policies.columns import ColumnLinear
 from rover_cl_agents.policies.isolation import Isolation
 from rover_cl_agents.policies.parted import PartedLinear
 from rover_cl_agents.policies.slots import Slot
+from rover_cl_agents.settings import chosen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +45,7 @@ class Progressive(Isolation):
     name: ClassVar[str] = "progressive"
 
     def __init__(self, config: ProgressiveConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = ProgressiveConfig(**settings) if config is None else config
+        self.config = chosen(ProgressiveConfig, config, settings)
         self.infers = self.config.infer
 
     def wrap(self, slot: Slot, layer: nn.Linear) -> PartedLinear:

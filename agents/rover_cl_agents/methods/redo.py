@@ -10,6 +10,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
 from rover_cl_agents.probes.plasticity import dormancy_scores
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 from rover_cl_agents.step_hooks import optimizers
 from rover_cl_agents.units.hidden_layers import HiddenLayer
@@ -49,9 +50,7 @@ class ReDo(UnitRenewal):
     name: ClassVar[str] = "redo"
 
     def __init__(self, config: ReDoConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = ReDoConfig(**settings) if config is None else config
+        self.config = chosen(ReDoConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm and a seed.

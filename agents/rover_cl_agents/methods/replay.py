@@ -17,6 +17,7 @@ from rover_cl_agents.memory.echoes import Echoes
 from rover_cl_agents.memory.task_memory import Memory, check_precision
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, distance, read, to_tensor
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 
 POOL = 4
@@ -103,9 +104,7 @@ class Replay(Method):
     name: ClassVar[str] = "replay"
 
     def __init__(self, config: ReplayConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = ReplayConfig(**settings) if config is None else config
+        self.config = chosen(ReplayConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm and a seed; nothing is stored yet."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from rover_cl_agents.experience.visited import VisitedStates
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, read
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 from rover_cl_agents.teachers.divergence import divergence
 from rover_cl_agents.teachers.teacher import Teacher
@@ -83,9 +84,7 @@ class SDFT(Method):
     name: ClassVar[str] = "sdft"
 
     def __init__(self, config: SDFTConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = SDFTConfig(**settings) if config is None else config
+        self.config = chosen(SDFTConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm and a seed; there is no teacher yet.

@@ -13,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 from rover_cl_agents.method import Method
 from rover_cl_agents.networks import acting_stack, rebuild_optimizers
 from rover_cl_agents.outputs import actor_role
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.units.activations import FuzzyTiling, KWinners, SoftmaxSharpening, french_target
 from rover_cl_agents.units.hidden_layers import HiddenLayer, Recorder, acting_layers
 from rover_cl_agents.units.initial_weights import draw
@@ -81,9 +82,7 @@ class Sharpen(Method):
     name: ClassVar[str] = "sharpen"
 
     def __init__(self, config: SharpenConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = SharpenConfig(**settings) if config is None else config
+        self.config = chosen(SharpenConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Put the sharpening activations into the acting network.

@@ -10,6 +10,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
 from rover_cl_agents.method import Cost, Method
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 from rover_cl_agents.step_hooks import optimizers, trained_parameters
 from rover_cl_agents.units.initial_weights import all_learned_weights, draw, sizes, target_weights
@@ -53,9 +54,7 @@ class ShrinkPerturb(Method):
     name: ClassVar[str] = "shrink-perturb"
 
     def __init__(self, config: ShrinkPerturbConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = ShrinkPerturbConfig(**settings) if config is None else config
+        self.config = chosen(ShrinkPerturbConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm and a seed; its weights are noted when its first task starts."""

@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from rover_cl_agents.importance.fisher import normalised
-from rover_cl_agents.importance.holder import HolderConfig, WeightHolder, acting_parameters, check_cap, chosen
+from rover_cl_agents.importance.holder import HolderConfig, WeightHolder, acting_parameters, check_cap
 from rover_cl_agents.importance.quadratic import Tensors
 from rover_cl_agents.method import Cost
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 
 

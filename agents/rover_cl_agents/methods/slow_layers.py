@@ -13,6 +13,7 @@ from rover_cl_agents.importance.holder import acting_parameters
 from rover_cl_agents.method import Method
 from rover_cl_agents.networks import acting_stack
 from rover_cl_agents.outputs import actor_role
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 from rover_cl_agents.step_hooks import optimizers, trained_parameters
 
@@ -54,9 +55,7 @@ class SlowLayers(Method):
     name: ClassVar[str] = "slow-layers"
 
     def __init__(self, config: SlowLayersConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = SlowLayersConfig(**settings) if config is None else config
+        self.config = chosen(SlowLayersConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
         """Take the algorithm.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rover_cl_agents.method import Method
+from rover_cl_agents.settings import chosen
 from rover_cl_agents.step_hooks import optimizers, trained_parameters
 from rover_cl_agents.units.initial_weights import all_learned_weights
 
@@ -41,9 +42,7 @@ class WeightDecay(Method):
     name: ClassVar[str] = "weight-decay"
 
     def __init__(self, config: WeightDecayConfig | None = None, **settings: Any) -> None:
-        if config is not None and settings:
-            raise ValueError(f"give a config or settings by name, not both: {sorted(settings)}.")
-        self.config = WeightDecayConfig(**settings) if config is None else config
+        self.config = chosen(WeightDecayConfig, config, settings)
 
     def on_task_start(self, task: int) -> None:
         """Find what decays."""
