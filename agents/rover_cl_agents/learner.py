@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 
-from rover_cl_agents import task_switch
+from rover_cl_agents import arguments, task_switch
 from rover_cl_agents.actor import Actor
+from rover_cl_agents.arguments import Shown
+from rover_cl_agents.binding import bind_methods
 from rover_cl_agents.boundaries.finders import Boundaries
-from rover_cl_agents.boundaries.untold import Untold, UntoldCallback
+from rover_cl_agents.boundaries.untold import Untold
+from rover_cl_agents.callbacks import Callback, flattened
 from rover_cl_agents.checkpoints import checkpoint, snapshot
 from rover_cl_agents.experience.transitions import pack_replay
-from rover_cl_agents.method import Cost, Method, overrides
+from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.recurrent import acting_lstm
-from rover_cl_agents.rollout_callback import RolloutCallback
-from rover_cl_agents.step_hooks import StepHooks
 from rover_cl_agents.stream import Stream, stretches
 from rover_cl_agents.task_sequence import TaskSequence
+from rover_cl_agents.training import Training
 from rover_cl_agents.vec_env import Env, enter
 
 
@@ -40,8 +43,8 @@ class ContinualLearner:
     each task.
 
     Args:
-        algorithm: PPO, A2C, SAC, TD3 or DQN of stable_baselines3, or RecurrentPPO of sb3_contrib, built for
-            one of the tasks.
+        algorithm: PPO, A2C, SAC, TD3, DDPG or DQN of stable_baselines3, or RecurrentPPO of sb3_contrib, built
+            for one of the tasks. Without methods any other will do.
         methods: The remedies, in the order of their composition.
         boundaries: None: each `learn_task` is a task. `Periodic()` or `Detected()`: nobody tells where a task
             ends; one long `learn_task` in an environment that drifts is as good as many.
@@ -71,38 +74,37 @@ class ContinualLearner:
         reset_optimizer: bool = True,
         reset_buffer: bool = True,
     ) -> None:
-        for method in methods:
-            if not isinstance(method, Method):
-                raise ValueError(f"methods holds {method!r}; expected Method objects such as Replay().")
+        self.methods = arguments.checked_methods(methods)
+        arguments.check_algorithm(algorithm, self.methods)
+        arguments.check_boundaries(boundaries)
         self.algorithm = algorithm
-        self.methods = tuple(methods)
-        self.reset_exploration = reset_exploration
-        self.reset_optimizer = reset_optimizer
-        self.reset_buffer = reset_buffer
-        self.steps = 0
-        """Environment steps over all tasks."""
+        self.switch = task_switch.Switch(
+            reset_exploration=reset_exploration, reset_optimizer=reset_optimizer, reset_buffer=reset_buffer
+        )
         self._env_seed: int | None = None
-        self._sequence = TaskSequence(algorithm, self.methods, self._switch)
-        self._hooks = StepHooks(algorithm, self.methods)
-        root = (algorithm.seed or 0) if seed is None else seed
-        for index, method in enumerate(self.methods):
-            own = np.random.SeedSequence([root, index]).generate_state(1, np.uint64)[0] >> np.uint64(1)
-            method.bind(algorithm, int(own))
+        self._sequence = TaskSequence(algorithm, self.methods, partial(self.switch.put_back, algorithm))
+        self._training = Training(algorithm, self.methods)
         self._untold = (
             None
             if boundaries is None
             else Untold(algorithm, self.methods, boundaries, end=self._sequence.end, begin=self._begin_next)
         )
+        bind_methods(algorithm, self.methods, arguments.checked_seed(seed, algorithm))
 
     def learn(
-        self, stream: Stream, *, total_timesteps: int | None = None, callback: BaseCallback | None = None
+        self,
+        stream: Stream | None = None,
+        *,
+        total_timesteps: int | None = None,
+        callback: Callback = None,
+        **shown: Unpack[Shown],
     ) -> Self:
         """Learn in one environment after another, each with `learn_task`.
 
         Args:
             stream: (env, steps) or (env, steps, task), or objects with these as attributes; any iterable.
             total_timesteps: Stop after so many, >= 1; needed if the stream is endless. None: at its end.
-            callback: Of your own.
+            callback: As of `learn_task`, and so are `progress_bar`, `log_interval` and `tb_log_name`.
 
         Returns:
             The learner.
@@ -111,7 +113,7 @@ class ContinualLearner:
             ValueError: as of `learn_task`, or if the stream holds something else.
         """
         for env, steps, task in stretches(stream, total_timesteps):
-            self.learn_task(env, total_timesteps=steps, task=task, callback=callback)
+            self.learn_task(env, total_timesteps=steps, task=task, callback=callback, **shown)
         return self
 
     def learn_task(
@@ -120,7 +122,8 @@ class ContinualLearner:
         total_timesteps: int,
         *,
         task: int | None = None,
-        callback: BaseCallback | None = None,
+        callback: Callback = None,
+        **shown: Unpack[Shown],
     ) -> Self:
         """Learn in `env` for `total_timesteps`, then let the methods consolidate.
 
@@ -134,7 +137,8 @@ class ContinualLearner:
             total_timesteps: Steps over all environments, >= 1; rounded up to whole rollouts by the algorithm.
             task: Number of the task, >= 0, for methods that know a task again; None: a new one. Ignored with
                 `boundaries`: tasks are then numbered as they are found.
-            callback: Of your own.
+            callback: Of your own: whatever `learn` of Stable-Baselines3 takes.
+            shown: `progress_bar`, `log_interval` and `tb_log_name`, as for `learn` of Stable-Baselines3.
 
         Returns:
             The learner.
@@ -142,38 +146,31 @@ class ContinualLearner:
         Raises:
             ValueError: if an argument is out of its range or `env` doesn't fit the algorithm.
         """
-        if total_timesteps < 1:
-            raise ValueError(f"total_timesteps is {total_timesteps}; expected at least 1.")
-        if task is not None and task < 0:
-            raise ValueError(f"task is {task}; expected a number >= 0, or None for a new task.")
+        arguments.check_task(total_timesteps, task)
+        arguments.check_shown(shown)
+        callback = flattened(callback)
         self._enter(env)
         if self._untold is None:
             self._sequence.begin(max(self.tasks, default=-1) + 1 if task is None else int(task))
-            self._train(total_timesteps, callback)
+            self._training.run(total_timesteps, callback, None, shown)
             self._sequence.end()
             return self
         if self._untold.task is None:
             self._untold.start(0)
             self._sequence.begin(0)
         with self._untold.running():
-            self._train(total_timesteps, callback)
+            self._training.run(total_timesteps, callback, self._untold, shown)
         return self
-
-    def _train(self, total_timesteps: int, callback: BaseCallback | None) -> None:
-        """Let the algorithm learn, with the methods in it."""
-        told = self._untold is None
-        before = 0 if told else self.algorithm.num_timesteps
-        self._hooks.attach()
-        try:
-            self.algorithm.learn(total_timesteps, callback=self._callback(callback), reset_num_timesteps=told)
-        finally:
-            self._hooks.detach()
-        self.steps += self.algorithm.num_timesteps - before
 
     def _begin_next(self) -> None:
         """Start the next task between two rollouts, where methods may have exchanged the optimisers."""
         self._sequence.begin(len(self.tasks))
-        self._hooks.attach()
+        self._training.hooks.attach()
+
+    @property
+    def steps(self) -> int:
+        """Environment steps over all tasks, interrupted ones included."""
+        return self._training.steps
 
     @property
     def tasks(self) -> list[int]:
@@ -196,26 +193,6 @@ class ContinualLearner:
             self._env_seed = None
             if self._untold is not None:  # which would go on in the midst of an episode
                 self.algorithm.set_env(self.algorithm.env)
-
-    def _switch(self) -> None:
-        """Put back what the last task left behind."""
-        if self.reset_exploration:
-            task_switch.reset_exploration(self.algorithm)
-        if self.reset_optimizer:
-            task_switch.reset_optimizers(self.algorithm)
-        if self.reset_buffer:
-            task_switch.reset_buffer(self.algorithm)
-
-    def _callback(self, users: BaseCallback | None) -> BaseCallback | None:
-        watching = [method for method in self.methods if overrides(method, "on_rollout_end")]
-        closed = [method for method in self.methods if overrides(method, "penalty")]
-        ours: list[BaseCallback] = []
-        if watching or closed or self._hooks.penalises:
-            ours.append(RolloutCallback(watching, self._hooks.penalties, closed))
-        if self._untold is not None:
-            ours.append(UntoldCallback(self._untold))
-        every = ours if users is None else [*ours, users]
-        return CallbackList(every) if len(every) > 1 else next(iter(every), None)
 
     def predict(
         self,
@@ -279,20 +256,19 @@ class ContinualLearner:
             folder: Where to; an older checkpoint there is replaced in one step.
 
         Raises:
-            ValueError: if the folder holds something else.
+            ValueError: if the folder holds something else, or if it is called while a task is learned.
         """
-        kept = self._untold is None and not self.reset_buffer  # it is in the task at hand's state otherwise
+        if self._training.running:
+            raise ValueError("save was called in the midst of a task; call it when learn_task has returned.")
+        # With boundaries it is in the state of the task at hand.
+        kept = self._untold is None and not self.switch.reset_buffer
         snapshot.write(
             Path(folder),
             self.algorithm,
             self.methods,
             tasks=self.tasks,
             steps=self.steps,
-            switch={
-                "reset_exploration": self.reset_exploration,
-                "reset_optimizer": self.reset_optimizer,
-                "reset_buffer": self.reset_buffer,
-            },
+            switch=asdict(self.switch),
             boundaries=None if self._untold is None else self._untold.boundaries,
             untold=None if self._untold is None else self._untold.state_dict(),
             replay=pack_replay(self.algorithm) if kept else None,
@@ -343,7 +319,7 @@ class ContinualLearner:
         """
         folder, untold = Path(folder), self._untold
         policy = None if untold is None else untold.boundaries
-        tasks, self.steps, state = snapshot.restore(folder, self.algorithm, self.methods, policy)
+        tasks, self._training.steps, state = snapshot.restore(folder, self.algorithm, self.methods, policy)
         if untold is not None:
             with snapshot.refusals(folder, RuntimeError):
                 untold.load_state_dict(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from numbers import Real
 from typing import Any, Protocol
 
 from rover_cl_agents.vec_env import Env
@@ -25,7 +26,9 @@ Stream = Iterable[tuple[Env, int] | tuple[Env, int, int | None] | Stretch]
 likes."""
 
 
-def stretches(stream: Stream, total_timesteps: int | None = None) -> Iterator[tuple[Env, int, int | None]]:
+def stretches(
+    stream: Stream | None, total_timesteps: int | None = None
+) -> Iterator[tuple[Env, int, int | None]]:
     """Give environment, steps and task of each part, up to `total_timesteps` in all.
 
     Args:
@@ -35,8 +38,13 @@ def stretches(stream: Stream, total_timesteps: int | None = None) -> Iterator[tu
     Raises:
         ValueError: if `total_timesteps` is out of its range, or a part isn't one.
     """
-    if total_timesteps is not None and total_timesteps < 1:
-        raise ValueError(f"total_timesteps is {total_timesteps}; expected at least 1, or None for all.")
+    if total_timesteps is not None and (not isinstance(total_timesteps, Real) or not total_timesteps >= 1):
+        raise ValueError(f"total_timesteps is {total_timesteps!r}; expected at least 1, or None for all.")
+    if isinstance(stream, str) or not isinstance(stream, Iterable):
+        raise ValueError(
+            f"stream is {stream!r}; expected parts such as [(env, steps), ...]. "
+            "For a single environment there is learn_task(env, total_timesteps)."
+        )
     left = total_timesteps
     for part in stream:
         env, steps, task = _read(part)
@@ -50,9 +58,16 @@ def stretches(stream: Stream, total_timesteps: int | None = None) -> Iterator[tu
 
 def _read(part: Any) -> tuple[Env, int, int | None]:
     if isinstance(part, tuple) and len(part) in (2, 3):
-        return part[0], int(part[1]), part[2] if len(part) == 3 else None
+        return part[0], _steps(part[1]), part[2] if len(part) == 3 else None
     if hasattr(part, "env") and hasattr(part, "steps"):
-        return part.env, int(part.steps), getattr(part, "task", None)
+        return part.env, _steps(part.steps), getattr(part, "task", None)
     raise ValueError(
         f"stream holds {part!r}; expected (env, steps), (env, steps, task), or an object with env and steps."
     )
+
+
+def _steps(steps: Any) -> int:
+    number = steps if isinstance(steps, Real) else None
+    if number is None:
+        raise ValueError(f"stream holds {steps!r} steps; expected a number, at least 1.")
+    return int(steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,6 +11,27 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from rover_cl_agents.step_hooks import optimizers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switch:
+    """What is put back when a task begins."""
+
+    reset_exploration: bool = True
+    """Let the algorithm explore as at its start."""
+    reset_optimizer: bool = True
+    """Clear the optimisers' moments."""
+    reset_buffer: bool = True
+    """Empty the off-policy buffer."""
+
+    def put_back(self, algorithm: BaseAlgorithm) -> None:
+        """Put back what the last task left behind."""
+        if self.reset_exploration:
+            reset_exploration(algorithm)
+        if self.reset_optimizer:
+            reset_optimizers(algorithm)
+        if self.reset_buffer:
+            reset_buffer(algorithm)
 
 
 def all_optimizers(algorithm: BaseAlgorithm) -> dict[str, torch.optim.Optimizer]:

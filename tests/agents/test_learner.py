@@ -156,7 +156,7 @@ def test_sac_temperature_goes_back(bandit: Any) -> None:
     learner.learn_task(bandit(0, 2), total_timesteps=128)
     model: Any = learner.algorithm
     assert model.log_ent_coef.exp().item() != pytest.approx(0.5)
-    learner._switch()
+    learner.switch.put_back(model)
     assert model.log_ent_coef.exp().item() == pytest.approx(0.5)
     assert not model.ent_coef_optimizer.state
     assert model.replay_buffer.size() == 0

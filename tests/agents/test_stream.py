@@ -21,8 +21,20 @@ def test_all_forms_of_a_part_are_read() -> None:
     wrong: Any = [env]
     with pytest.raises(ValueError, match=r"expected \(env, steps\)"):
         list(stretches(wrong))
-    with pytest.raises(ValueError, match="total_timesteps is 0"):
-        list(stretches(stream, 0))
+    for steps in (0, "100"):
+        total: Any = steps
+        with pytest.raises(ValueError, match=r"total_timesteps is .*; expected at least 1, or None"):
+            list(stretches(stream, total))
+    with pytest.raises(ValueError, match="stream holds '5' steps; expected a number"):
+        list(stretches([(env, "5")]))  # type: ignore[list-item]
+
+
+def test_one_environment_is_no_stream(countdown: Any) -> None:
+    learner = ContinualLearner(SMALL.build(countdown(3), 0))
+    stream: Any
+    for stream in (countdown(3), None, "CartPole-v1"):
+        with pytest.raises(ValueError, match=r"expected parts such as .*there is learn_task\(env, total"):
+            learner.learn(stream, total_timesteps=64)
 
 
 def test_a_learner_learns_a_stream(bandit: Any) -> None:
