@@ -24,7 +24,7 @@ from rover_cl_agents.experience.transitions import pack_replay
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.recurrent import acting_lstm
 from rover_cl_agents.stream import Stream, stretches
-from rover_cl_agents.task_sequence import TaskSequence
+from rover_cl_agents.task_sequence import TaskSequence, batched
 from rover_cl_agents.training import Training
 from rover_cl_agents.vec_env import Env, enter
 
@@ -196,21 +196,21 @@ class ContinualLearner:
 
     def predict(
         self,
-        observations: NDArray[Any],
+        observations: Any,
         deterministic: bool = True,
         task: int | NDArray[np.int64] | None = None,
     ) -> NDArray[Any]:
-        """Act on single observations, or windows of them; see `actor` for acting with a memory.
+        """Act on observations, or windows of them, each by itself; see `actor` for acting with a memory.
 
         Args:
-            observations: Shape (n, *observation), as the algorithm is fed.
+            observations: Shape (n, *observation), as the algorithm is fed; or one, shape (*observation).
             deterministic: Greedily, or as in training (then drawing from torch's global generator).
             task: The task at hand, or that of each observation, shape (n,); None if nobody knows. Only
                 methods with parts of their own for each task look at it. Ignored with `boundaries`: the
                 learner numbers tasks by itself.
 
         Returns:
-            Actions, shape (n, *action), inside the action space.
+            Actions, shape (n, *action), inside the action space; of one observation one, shape (*action).
 
         Raises:
             ValueError: if the policy is recurrent.
@@ -219,7 +219,9 @@ class ContinualLearner:
             raise ValueError(
                 "predict remembers nothing, but the policy is recurrent; expected actor(n).act(...)."
             )
-        return self._sequence.act(observations, deterministic, None if self._untold is not None else task)
+        rows, single = batched(observations, self.algorithm.observation_space)
+        actions = self._sequence.act(rows, deterministic, None if self._untold is not None else task)
+        return actions[0] if single else actions
 
     def actor(self, count: int) -> Actor:
         """Give what acts in `count` environments at once, and remembers each one's episode if it must."""

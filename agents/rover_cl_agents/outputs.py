@@ -137,6 +137,20 @@ def to_tensor(policy: BasePolicy, observations: NDArray[Any]) -> Tensor:
     return torch.as_tensor(observations, device=policy.device)
 
 
+def acts(algorithm: BaseAlgorithm) -> bool:
+    """Say whether `act` knows how this algorithm's policy acts; `algorithm.predict` knows it of every one."""
+    policy, space = algorithm.policy, algorithm.action_space
+    if isinstance(algorithm.observation_space, spaces.Dict) or not isinstance(
+        space, spaces.Box | spaces.Discrete
+    ):
+        return False
+    if isinstance(policy, ActorCriticPolicy):
+        return isinstance(policy.action_dist, DiagGaussianDistribution | CategoricalDistribution)
+    if isinstance(policy, SACPolicy):
+        return not policy.actor.use_sde
+    return isinstance(policy, TD3Policy | DQNPolicy)
+
+
 @torch.no_grad()
 def act(algorithm: BaseAlgorithm, observations: NDArray[Any]) -> NDArray[Any]:
     """Act greedily: one forward pass of the acting network, nothing else.

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from rover_cl_agents.method import Method, overrides
-from rover_cl_agents.outputs import act
+from rover_cl_agents.outputs import act, acts
 
 
 class TaskSequence:
@@ -70,6 +71,12 @@ class TaskSequence:
         """
         if not self._selective:
             return self._act(observations, deterministic)
+        shape = () if task is None else np.shape(task)
+        if shape not in ((), (len(observations),)):
+            raise ValueError(
+                f"task has shape {shape}; expected one number, or one for each of the "
+                f"{len(observations)} observations."
+            )
         tasks = np.full(len(observations), -1 if task is None else task)
         tasks[~np.isin(tasks, [*self.learned, -1 if self.current is None else self.current])] = -1
         actions: NDArray[Any] | None = None
@@ -93,7 +100,22 @@ class TaskSequence:
             method.select(task)
 
     def _act(self, observations: NDArray[Any], deterministic: bool) -> NDArray[Any]:
-        if deterministic:
+        if deterministic and acts(self._algorithm):
             self._algorithm.policy.set_training_mode(False)
             return act(self._algorithm, observations)
-        return self._algorithm.predict(observations, deterministic=False)[0]
+        return self._algorithm.predict(observations, deterministic=deterministic)[0]
+
+
+def batched(observations: Any, space: spaces.Space[Any]) -> tuple[Any, bool]:
+    """Give a batch of observations, and whether they were a single one, now a batch of its own.
+
+    Args:
+        observations: Of `space`, with or without an axis of rows before it.
+        space: What the algorithm observes.
+    """
+    if isinstance(space, spaces.Dict):
+        parts = {name: batched(observations[name], part) for name, part in space.spaces.items()}
+        return {name: rows for name, (rows, _) in parts.items()}, all(single for _, single in parts.values())
+    rows = np.asarray(observations)
+    single = rows.ndim == len(space.shape or ())
+    return rows[None] if single else rows, single
