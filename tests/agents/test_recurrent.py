@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from rover_cl_agents import ContinualLearner, Periodic, RecurrentPPOConfig, Replay
+from rover_cl_agents import L2, ContinualLearner, Detected, Periodic, RecurrentPPOConfig, Replay
 from rover_cl_agents.methods import METHODS
 from rover_cl_agents.outputs import read, to_tensor
 from rover_cl_agents.recurrent import recurrent_ppo
@@ -106,6 +106,25 @@ def test_its_own_setting_is_checked() -> None:
         RecurrentPPOConfig(gamma=2)
 
 
-def test_boundaries_that_nobody_tells_are_refused(cue: Any) -> None:
-    with pytest.raises(ValueError, match="LSTM of RecurrentPPO remembers; expected boundaries None"):
-        ContinualLearner(TINY.build(as_vec_env(cue(8)), 0), [], boundaries=Periodic())
+def test_boundaries_that_look_at_rollouts_are_refused(cue: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"'detected' look at .*LSTM of RecurrentPPO remembers; expected Periodic\(\)"
+    ):
+        ContinualLearner(TINY.build(as_vec_env(cue(8)), 0), [], boundaries=Detected())
+
+
+def test_periodic_boundaries_need_no_memory_of_rollouts(cue: Any, tmp_path: Path) -> None:
+    def periodic(seed: int) -> ContinualLearner:
+        boundaries = Periodic(rollouts=2, rollout_steps=64)
+        return ContinualLearner(TINY.build(as_vec_env(cue(8)), seed), [L2()], boundaries=boundaries)
+
+    first = periodic(0).learn_task(cue(8), total_timesteps=5 * 64)
+    assert (first.tasks, len(first.found)) == ([0, 1], 2)
+    first.save(tmp_path / "c")
+    resumed = periodic(1).restore(tmp_path / "c")
+    found = []
+    for learner in (first, resumed):
+        learner.reseed(5)
+        found.append(weights(learner.learn_task(cue(8), total_timesteps=4 * 64)))
+        assert learner.tasks == [0, 1, 2, 3]
+    assert all(torch.equal(found[0][key], found[1][key]) for key in found[0])

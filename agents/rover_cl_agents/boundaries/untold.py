@@ -37,7 +37,8 @@ class Untold:
         begin: Puts back what the task left behind and starts the next one.
 
     Raises:
-        ValueError: if observations are dictionaries, or the policy is recurrent.
+        ValueError: if observations are dictionaries, or if the policy is recurrent and the policy of
+            boundaries looks at rollouts, or steps back.
     """
 
     def __init__(
@@ -50,11 +51,12 @@ class Untold:
         begin: Callable[[], None],
     ) -> None:
         refuse_dicts(algorithm)
-        if acting_lstm(algorithm.policy) is not None:
+        if acting_lstm(algorithm.policy) is not None and (boundaries.looks or boundaries.ring):
+            kind = type(algorithm).__name__
             raise ValueError(
-                f"boundaries step back to a snapshot, which doesn't hold what the LSTM of "
-                f"{type(algorithm).__name__} remembers; expected boundaries None, or PPO with windows of "
-                "observations (ContextConfig)."
+                f"boundaries {boundaries.name!r} look at rollouts and go back to a snapshot, and neither "
+                f"knows what the LSTM of {kind} remembers; expected Periodic(), boundaries None, or PPO with "
+                "windows of observations (ContextConfig)."
             )
         self._algorithm, self._methods = algorithm, methods
         self.boundaries = boundaries

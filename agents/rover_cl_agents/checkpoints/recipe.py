@@ -10,7 +10,13 @@ import numpy as np
 import stable_baselines3
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.buffers import DictReplayBuffer, DictRolloutBuffer, ReplayBuffer, RolloutBuffer
+from stable_baselines3.common.buffers import (
+    DictReplayBuffer,
+    DictRolloutBuffer,
+    NStepReplayBuffer,
+    ReplayBuffer,
+    RolloutBuffer,
+)
 from stable_baselines3.common.noise import NormalActionNoise, VectorizedActionNoise
 from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, LinearSchedule
@@ -21,6 +27,7 @@ from rover_cl_agents.vec_env import Env, as_vec_env
 
 ALGORITHMS: dict[str, Callable[[], type[BaseAlgorithm]]] = {
     "A2C": lambda: stable_baselines3.A2C,
+    "DDPG": lambda: stable_baselines3.DDPG,
     "DQN": lambda: stable_baselines3.DQN,
     "PPO": lambda: stable_baselines3.PPO,
     "SAC": lambda: stable_baselines3.SAC,
@@ -30,7 +37,15 @@ ALGORITHMS: dict[str, Callable[[], type[BaseAlgorithm]]] = {
 """What can be built from a checkpoint alone; how to get the class, which may not be installed."""
 
 CLASSES: dict[str, type] = {
-    c.__name__: c for c in (DictReplayBuffer, DictRolloutBuffer, ReplayBuffer, RolloutBuffer, RMSpropTFLike)
+    c.__name__: c
+    for c in (
+        DictReplayBuffer,
+        DictRolloutBuffer,
+        NStepReplayBuffer,
+        ReplayBuffer,
+        RolloutBuffer,
+        RMSpropTFLike,
+    )
 }
 """Classes of Stable-Baselines3 that its own settings refer to."""
 
@@ -48,7 +63,7 @@ def write_recipe(algorithm: BaseAlgorithm) -> dict[str, Any]:
     """
     settings, unwritten = {}, []
     for name in inspect.signature(type(algorithm).__init__).parameters:
-        if name in LEFT_OUT:
+        if name in LEFT_OUT or (name == "replay_buffer_class" and _chosen_by_itself(algorithm)):
             continue
         try:
             settings[name] = _write(getattr(algorithm, name))
@@ -80,6 +95,14 @@ def build(recipe: dict[str, Any], env: Env) -> BaseAlgorithm:
         raise ValueError(f"{odd[0]!r} is no setting of {kind.__name__} that a checkpoint may give.")
     settings = {name: _read(value) for name, value in recipe["settings"].items()}
     return kind(recipe["policy"], as_vec_env(env), device="cpu", **settings)
+
+
+def _chosen_by_itself(algorithm: Any) -> bool:
+    """Say whether SB3 chose the buffer because of `n_steps`: it warns of a class that comes with them."""
+    told = {"n_steps": getattr(algorithm, "n_steps", 1), "gamma": algorithm.gamma}
+    kwargs: dict[str, Any] = algorithm.replay_buffer_kwargs or {}
+    same = {name: kwargs.get(name) for name in told} == told
+    return algorithm.replay_buffer_class is NStepReplayBuffer and told["n_steps"] > 1 and same
 
 
 def _write(value: Any) -> Any:

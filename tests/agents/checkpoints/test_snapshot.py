@@ -8,9 +8,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import pytest
 import torch
-from stable_baselines3 import A2C, PPO
+from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC
+from stable_baselines3.common.buffers import NStepReplayBuffer
 
 from rover_cl_agents import EWC, CheckpointError, ContinualLearner, PPOConfig, Replay
 from rover_cl_agents.methods import Method
@@ -101,6 +103,7 @@ def test_a_pickle_in_a_files_place_runs_nothing(bandit: Any, saved: Path, name: 
         (("algorithm", "settings", "rollout_buffer_class"), {"stable_baselines3": "os"}, "'os'"),
         (("algorithm", "settings", "tensorboard_log"), "/nowhere", "'tensorboard_log' is no setting of PPO"),
         (("algorithm", "settings", "verbose"), 2, "'verbose' is no setting of PPO"),
+        (("algorithm", "settings", "n_steps"), -5, "n_steps|rollout|greater|negative"),
         (("methods", 0, "name"), "os.system", "'os.system' isn't this package's"),
         (("methods", 0, "settings", "weight"), "os.system", "weight|str"),
         (("digests", "../policy"), "0", "names a file '../policy'"),
@@ -182,3 +185,39 @@ def test_a_method_of_your_own_is_asked_for(bandit: Any, tmp_path: Path) -> None:
         ContinualLearner.load(tmp_path / "checkpoint", bandit(0, 8))
     other = ContinualLearner.load(tmp_path / "checkpoint", bandit(0, 8), methods=[Nothing()])
     assert [method.name for method in other.methods] == ["nothing"]
+
+
+@pytest.mark.parametrize(
+    ("build", "more"),
+    [
+        (DDPG, {}),
+        (SAC, {"n_steps": 3}),
+        (
+            SAC,
+            {"replay_buffer_class": NStepReplayBuffer, "replay_buffer_kwargs": {"n_steps": 2, "gamma": 0.9}},
+        ),
+    ],
+)
+def test_off_policy_algorithms_are_built_again(build: Any, more: Any, bandit: Any, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"learning_starts": 16, "buffer_size": 200, "batch_size": 8}
+    model = build("MlpPolicy", as_vec_env(bandit(0, 2)), device="cpu", seed=0, **settings, **more)
+    learner = ContinualLearner(model, methods()).learn_task(bandit(0, 2), 64)
+    learner.save(tmp_path / "c")
+    loaded = ContinualLearner.load(tmp_path / "c", bandit(0, 2))
+    kept: Any = loaded.algorithm
+    assert type(kept) is build
+    assert type(kept.replay_buffer) is type(model.replay_buffer)
+    assert getattr(kept.replay_buffer, "n_steps", 1) == getattr(model.replay_buffer, "n_steps", 1)
+    found = []
+    for each in (learner, loaded):
+        each.reseed(3)
+        each.learn_task(bandit(1, 2), 64)
+        found.append(list(each.algorithm.policy.state_dict().values()))
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_an_environment_of_another_kind_is_refused_in_one_line(countdown: Any, tmp_path: Path) -> None:
+    model = DQN("MlpPolicy", countdown(3), device="cpu", buffer_size=50)
+    ContinualLearner(model).save(tmp_path / "c")
+    with pytest.raises(CheckpointError, match=r"learner\.json: The algorithm only supports .*Discrete"):
+        ContinualLearner.load(tmp_path / "c", gymnasium.make("Pendulum-v1"))
