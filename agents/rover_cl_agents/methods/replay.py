@@ -77,6 +77,11 @@ class ReplayConfig:
         insertion.check(self.insertion)
         eviction.check(self.eviction)
         check_precision(self.precision)
+        if self.eviction != "uniform" and not self.total:
+            raise ValueError(
+                f"eviction is {self.eviction!r} with total 0, where nobody ever leaves; expected total > 0, "
+                "the states kept over all tasks."
+            )
         if self.echoes and self.total:
             raise ValueError(
                 f"total is {self.total} with echoes; expected 0: echoes stand on states that stay. "

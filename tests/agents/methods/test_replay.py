@@ -237,3 +237,9 @@ def test_more_ranges(field: str, value: Any, expected: str) -> None:
 def test_echoes_and_a_total_do_not_go_together() -> None:
     with pytest.raises(ValueError, match="total is 9 with echoes; expected 0"):
         ReplayConfig(total=9, echoes=1)
+
+
+def test_an_eviction_without_a_limit_would_do_nothing() -> None:
+    with pytest.raises(ValueError, match="eviction is 'fifo' with total 0, where nobody ever leaves"):
+        Replay(eviction="fifo")
+    assert Replay(eviction="fifo", total=100).config.total == 100
