@@ -20,7 +20,7 @@ def main(steps: int, method: str, seed: int) -> None:
 
     # The five lines.
     methods = [Replay()] if method == "replay" else []
-    learner = ContinualLearner(SAC("MlpPolicy", envs[0], seed=seed), methods)
+    learner = ContinualLearner(SAC("MlpPolicy", envs[0], seed=seed, device="cpu"), methods)
     for env in envs:
         learner.learn_task(env, total_timesteps=steps)
         print([round(mean_return(learner, known)) for known in envs])

@@ -44,7 +44,7 @@ class ContinualLearner:
 
     Args:
         algorithm: PPO, A2C, SAC, TD3, DDPG or DQN of stable_baselines3, or RecurrentPPO of sb3_contrib, built
-            for one of the tasks. Without methods any other will do.
+            for one of the tasks, on the CPU. Without methods any other will do.
         methods: The remedies, in the order of their composition.
         boundaries: None: each `learn_task` is a task. `Periodic()` or `Detected()`: nobody tells where a task
             ends; one long `learn_task` in an environment that drifts is as good as many.
@@ -54,7 +54,7 @@ class ContinualLearner:
         reset_buffer: Empty the off-policy buffer at a task switch.
 
     Example:
-        >>> learner = ContinualLearner(PPO("MlpPolicy", env), [Replay(), EWC()])  # doctest: +SKIP
+        >>> learner = ContinualLearner(PPO("MlpPolicy", env, device="cpu"), [Replay()])  # doctest: +SKIP
         >>> learner.learn_task(env, total_timesteps=100_000)  # doctest: +SKIP
 
         In an environment that changes, nobody says when:
