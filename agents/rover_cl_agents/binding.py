@@ -30,7 +30,7 @@ def bind_methods(algorithm: BaseAlgorithm, methods: Sequence[Method], seed: int)
             method.bind(algorithm, int(own))
             if [(name, id(m)) for name, m in policy.named_modules()] != [(n, id(m)) for n, m in before]:
                 setattr(policy, MARK, type(method).__name__)
-    except ValueError:
+    except Exception:
         for method in methods:  # there is no learner that they belong to
             vars(method).pop("algorithm", None)
         raise

@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.preprocessing import maybe_transpose
 
 from rover_cl_agents.method import Method, overrides
 from rover_cl_agents.outputs import act, acts
@@ -116,6 +117,6 @@ def batched(observations: Any, space: spaces.Space[Any]) -> tuple[Any, bool]:
     if isinstance(space, spaces.Dict):
         parts = {name: batched(observations[name], part) for name, part in space.spaces.items()}
         return {name: rows for name, (rows, _) in parts.items()}, all(single for _, single in parts.values())
-    rows = np.asarray(observations)
+    rows = maybe_transpose(np.asarray(observations), space)  # pictures with their channels last
     single = rows.ndim == len(space.shape or ())
     return rows[None] if single else rows, single

@@ -233,6 +233,8 @@ def normalises(vec_env: VecEnv | None) -> bool:
 
 def _compare_normalisation(algorithm: BaseAlgorithm, vec_env: VecEnv) -> None:
     """Refuse to change in silence what scale a policy's observations have."""
+    if algorithm.env is None:  # read from a file: who knows what it has learned in
+        return
     if normalises(algorithm.env) and not normalises(vec_env):
         raise ValueError(
             "env has no VecNormalize, but the algorithm's has: its policy would see another scale. Wrap it, "

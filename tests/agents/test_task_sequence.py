@@ -8,6 +8,7 @@ import pytest
 import sb3_contrib
 from gymnasium import spaces
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
+from stable_baselines3.common.envs import FakeImageEnv
 
 from rover_cl_agents import ContinualLearner, HeadBank, Method, Replay
 from rover_cl_agents.task_sequence import TaskSequence, batched
@@ -147,3 +148,11 @@ def test_methods_with_parts_act_on_one_observation_too(bandit: Any) -> None:
     one = np.ones(4, dtype=np.float32)
     for task in (0, 1):
         assert learner.predict(one, task=task).tolist() == learner.predict(one[None], task=task)[0].tolist()
+
+
+def test_pictures_are_seen_with_their_channels_last_too() -> None:
+    env = FakeImageEnv(screen_height=36, screen_width=36, n_channels=3, channel_first=False)
+    learner = ContinualLearner(PPO("CnnPolicy", env, n_steps=16, batch_size=16, device="cpu"))
+    picture, _ = env.reset()
+    assert learner.predict(picture) == learner.predict(picture[None])[0]
+    assert learner.predict(picture) == learner.predict(picture.transpose(2, 0, 1))

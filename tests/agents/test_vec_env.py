@@ -150,6 +150,9 @@ def test_a_normaliser_neither_goes_nor_comes_in_silence(bandit: Any, tmp_path: P
     plain = ContinualLearner(small(as_vec_env(bandit(0, 2)))).learn_task(bandit(0, 2), 32)
     with pytest.raises(ValueError, match="the algorithm has learned without one"):
         plain.learn_task(VecNormalize(as_vec_env(bandit(1, 2))), 32)
+    plain.algorithm.save(tmp_path / "plain.zip")
+    again = ContinualLearner(PPO.load(tmp_path / "plain.zip", device="cpu"))
+    assert again.learn_task(VecNormalize(as_vec_env(bandit(1, 2))), 32).steps == 32
 
 
 def test_one_of_several_environments_is_not_all_of_them(countdown: Any) -> None:
