@@ -103,7 +103,7 @@ def check_task(total_timesteps: int, task: int | None) -> None:
         ValueError: saying what was expected.
     """
     if not isinstance(total_timesteps, Real) or not total_timesteps >= 1:
-        raise ValueError(f"total_timesteps is {total_timesteps!r}; expected at least 1.")
+        raise ValueError(f"total_timesteps is {total_timesteps!r}; expected a number >= 1.")
     if task is not None and (not isinstance(task, Integral) or task < 0):
         raise ValueError(f"task is {task!r}; expected a whole number >= 0, or None for a new task.")
 

@@ -24,7 +24,7 @@ def chosen(kind: type[Config], config: Config | None, settings: Mapping[str, Any
         return kind(**{name: _fitting(kind, name, value) for name, value in settings.items()})
     if not isinstance(config, kind):
         raise ValueError(
-            f"config is {config!r}; expected a {kind.__name__}, or settings by name: "
+            f"config is {config!r}; expected {kind.__name__}(...), or settings by name: "
             f"{_owner(kind)}({_example(kind, config)})."
         )
     for name, value in vars(config).items():
