@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -215,26 +215,31 @@ class Replay(Method):
 
     def state_dict(self) -> State:
         """Give the memory, the echoes and the state of the generators."""
-        state = self._reservoir_generator.bit_generator.state["state"]
+        found = self._reservoir_generator.bit_generator.state
+        state = found["state"]
         return {
             **self.memory.state_dict(),
             **self.echoes.state_dict(),
             "reservoir_state": str(state["state"]),  # 128 bits: more than some JSON readers keep in a number
             "reservoir_increment": str(state["inc"]),
+            "reservoir_has_half": int(found["has_uint32"]),  # half of a number that `permutation` leaves over
+            "reservoir_half": int(found["uinteger"]),
         }
 
     def load_state_dict(self, state: State) -> None:
         """Take back what `state_dict` gave."""
         rest = dict(state)
         numbers = {"state": rest.pop("reservoir_state", ""), "inc": rest.pop("reservoir_increment", "")}
+        # Checkpoints of before these two were kept lack them.
+        halves = [int(cast(int, rest.pop(f"reservoir_{name}", 0))) for name in ("has_half", "half")]
         echoed = {name: rest.pop(name) for name in list(rest) if name.startswith("echo")}
         self.memory.load_state_dict(rest)
         self.echoes.load_state_dict(echoed)
         self._reservoir_generator.bit_generator.state = {
             "bit_generator": "PCG64",
             "state": {name: int(number) for name, number in numbers.items()},
-            "has_uint32": 0,
-            "uinteger": 0,
+            "has_uint32": halves[0],
+            "uinteger": halves[1],
         }
 
     def cost(self) -> Cost:

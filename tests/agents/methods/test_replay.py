@@ -97,6 +97,19 @@ def test_the_next_sample_is_the_same_after_restoring(bandit: Any) -> None:
     assert replay._reservoir_generator.random() == other._reservoir_generator.random()
 
 
+def test_the_reservoir_goes_on_in_the_midst_of_a_random_number(bandit: Any) -> None:
+    replay, other = learned(bandit), Replay(capacity=50, batch_size=16, weight=1.0)
+    while not replay._reservoir_generator.bit_generator.state["has_uint32"]:
+        replay._reservoir_generator.permutation(4)
+    other.bind(replay.algorithm, 77)
+    state = replay.state_dict()
+    other.load_state_dict(state)
+    orders = [each._reservoir_generator.permutation(50).tolist() for each in (replay, other)]
+    assert orders[0] == orders[1]
+    other.load_state_dict({name: v for name, v in state.items() if not name.endswith("half")})  # an older one
+    assert other._reservoir_generator.bit_generator.state["has_uint32"] == 0
+
+
 @pytest.mark.parametrize(("field", "value"), [("capacity", 0), ("batch_size", 0), ("weight", -0.1)])
 def test_ranges(field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{field} is {value}; expected"):
