@@ -70,7 +70,8 @@ class Sharpen(Method):
     `fta`: each unit, squashed by tanh, becomes `tiles` units of which only those near its value are active;
     the next layer is built anew for them.
 
-    The losses are taken on the minibatch that the algorithm trains on. Critics stay as they are.
+    The losses are taken on the minibatch that the algorithm trains on, whatever other methods ask the network
+    beside it. Critics stay as they are.
 
     Args:
         config: The settings; or give them by name: `Sharpen(variant="kwta", share=0.1)`.
@@ -129,12 +130,22 @@ class Sharpen(Method):
         if self._handle is not None:
             self._handle.remove()
 
+    def on_rollout_end(self) -> None:
+        """Forget what the network was given outside of a step: what counts comes first from now on."""
+        self._recorder.take()
+
     def auxiliary_loss(self, role: str) -> Tensor | None:
         """Give the sharpening loss on the minibatch of this step, for the acting network."""
         if role != self._role:
             return None
         batches = self._recorder.take()
         return self.loss(batches[0]) if batches else None
+
+    def adjust_update(self, role: str, delta: Tensor) -> Tensor:
+        """Forget what other methods asked the network in this step; the step stays as it is."""
+        if role == self._role:
+            self._recorder.take()
+        return delta
 
     def loss(self, features: Tensor) -> Tensor:
         """Give the sharpening loss.

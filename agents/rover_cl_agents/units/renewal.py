@@ -7,6 +7,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
 from rover_cl_agents.method import Method
+from rover_cl_agents.outputs import actor_role
 from rover_cl_agents.step_hooks import optimizers
 from rover_cl_agents.units.hidden_layers import HiddenLayer, UnitWatch
 from rover_cl_agents.units.initial_weights import all_learned_weights, sizes
@@ -84,11 +85,23 @@ class UnitRenewal(Method):
 
     def adjust_update(self, role: str, delta: Tensor) -> Tensor:
         """Make what was planned part of the step, shape (n,)."""
+        if role == actor_role(self.algorithm.policy):
+            # The last of the algorithm's steps on a batch. What an actor's step showed the critics' watches,
+            # or another method asked since, was not trained on by a step to come.
+            self._discard()
         edits = self._edits.pop(role, None)
         if edits is None:
             return delta
         edits.forget()
         return edits.apply(delta)
+
+    def on_rollout_end(self) -> None:
+        """Forget what the networks were given outside of a step."""
+        self._discard()
+
+    def _discard(self) -> None:
+        for watch in self._watches.values():
+            watch.take()
 
     def on_task_end(self) -> None:
         """Watch no more until the next task."""

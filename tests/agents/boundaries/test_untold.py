@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stable_baselines3 import DQN, PPO, SAC
+from stable_baselines3 import DQN, PPO, SAC, TD3
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import Tensor
 
@@ -34,13 +34,18 @@ OFF = {"learning_starts": 16, "buffer_size": 400, "batch_size": 16}
 ALGORITHMS: dict[str, tuple[Any, bool, dict[str, Any]]] = {
     "ppo": (PPO, False, {"n_steps": 16, "batch_size": 32, "n_epochs": 2}),
     "sac": (SAC, False, OFF),
+    "td3": (TD3, False, OFF),
     "dqn": (DQN, True, OFF),
 }
 POLICIES: dict[str, Any] = {
     "periodic": lambda: Periodic(rollouts=2, rollout_steps=64, horizon=4),
     "detected": lambda: Detected(minimum=2, threshold=1.0, delta=0.1, ring=3, rollout_steps=64),
 }
-SHORT: dict[str, dict[str, Any]] = {"packnet": {"retrain_steps": 50}}
+SHORT: dict[str, dict[str, Any]] = {
+    "packnet": {"retrain_steps": 50},
+    "redo": {"period": 2, "threshold": 0.9},
+    "cbp": {"replacement_rate": 0.2, "maturity": 1},
+}
 
 
 def learner_of(name: str, algorithm: str, boundaries: str, bandit: Any, seed: int = 0) -> ContinualLearner:
@@ -67,6 +72,7 @@ CASES += [
     (n, "ppo", "detected") for n, (config, kind) in METHODS.items() if overrides(kind(config()), "pause")
 ]
 CASES += [(name, other, "detected") for name in ("replay", "si", "lora", "der") for other in ("sac", "dqn")]
+CASES += [(name, other, "detected") for name in ("redo", "cbp") for other in ("sac", "td3")]
 STEPS = {"periodic": (128, 64, 192), "detected": (320, 320, 320)}
 """In the first environment, in the second, and in the first again, from a checkpoint."""
 

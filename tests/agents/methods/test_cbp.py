@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from stable_baselines3 import PPO
 
-from rover_cl_agents import ContinualLearner
+from rover_cl_agents import GPM, OGD, ContinualLearner
 from rover_cl_agents.methods.cbp import CBP, CBPConfig, Record
 from rover_cl_agents.vec_env import as_vec_env
 
@@ -38,13 +39,13 @@ def test_the_utility_of_the_young_is_not_underrated() -> None:
     assert found.pick(0.5, 1, 0.9).tolist() == [1]
 
 
-def built(bandit: Any, method: CBP) -> ContinualLearner:
+def built(bandit: Any, *methods: Any) -> ContinualLearner:
     env = as_vec_env(bandit(0, 8))
     kwargs = {"net_arch": [16, 16]}
     model = PPO(
         "MlpPolicy", env, n_steps=16, batch_size=32, n_epochs=5, seed=0, device="cpu", policy_kwargs=kwargs
     )
-    return ContinualLearner(model, [method])
+    return ContinualLearner(model, methods)
 
 
 def test_units_are_replaced_at_the_rate_in_training(bandit: Any) -> None:
@@ -67,6 +68,22 @@ def test_maturity_protects(bandit: Any) -> None:
     method = CBP(replacement_rate=1.0, maturity=20)
     built(bandit, method).learn_task(bandit(0, 8), total_timesteps=128)
     assert method.replaced == 0
+
+
+@pytest.mark.parametrize("other", [lambda: OGD(vectors=4, gradients=8), lambda: GPM(samples=20)])
+def test_it_goes_on_after_loading_whoever_asks_the_network_beside(
+    other: Any, bandit: Any, tmp_path: Path
+) -> None:
+    learners = [built(bandit, CBP(replacement_rate=0.2, maturity=1), other()) for _ in range(2)]
+    for task in range(2):
+        learners[0].learn_task(bandit(task, 8), total_timesteps=128)
+    learners[0].save(tmp_path / "c")
+    learners[1].restore(tmp_path / "c")
+    for each in learners:
+        each.reseed(5)
+        each.learn_task(bandit(0, 8), total_timesteps=128)
+    weights = (each.algorithm.policy.state_dict() for each in learners)
+    assert all(torch.equal(a, b) for a, b in zip(*(w.values() for w in weights), strict=True))
 
 
 def test_refusals(bandit: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 from torch import nn
 
-from rover_cl_agents import ContinualLearner, PPOConfig
+from rover_cl_agents import AGEM, CLEAR, DER, GPM, SDFT, ContinualLearner, Distillation, PPOConfig, Replay
 from rover_cl_agents.methods.sharpen import Sharpen, SharpenConfig
 from rover_cl_agents.outputs import linear_layers, read
 from rover_cl_agents.units.hidden_layers import acting_layers, activations
@@ -133,6 +134,61 @@ def test_tiles_are_read_by_wider_layers(algorithm: Any, bandit: Any) -> None:
 def _optimizer(policy: Any) -> torch.optim.Optimizer:
     found: torch.optim.Optimizer = policy.actor.optimizer if hasattr(policy, "actor") else policy.optimizer
     return found
+
+
+BESIDE: list[Any] = [
+    lambda: Replay(batch_size=48),
+    lambda: DER(batch_size=48),
+    lambda: CLEAR(batch_size=48),
+    lambda: Distillation(batch_size=48),
+    lambda: SDFT(batch_size=48),
+    lambda: AGEM(batch_size=48),
+    lambda: GPM(samples=48),
+]
+
+
+class Counted(Sharpen):
+    """Notes the size of each batch that the loss is taken on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[int] = []
+
+    def loss(self, features: torch.Tensor) -> torch.Tensor:
+        self.rows.append(len(features))
+        return super().loss(features)
+
+
+def beside(bandit: Any, other: Any, first: bool, seed: int = 0) -> tuple[ContinualLearner, Counted]:
+    sharpen, settings = Counted(), PPOConfig(n_steps=16, batch_size=32, n_epochs=2, net=(16, 16))
+    methods = [sharpen, other()] if first else [other(), sharpen]
+    return ContinualLearner(settings.build(bandit(0, 4), seed), methods), sharpen
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("other", BESIDE)
+def test_the_loss_is_on_the_algorithms_minibatch_whoever_asks_beside(
+    other: Any, first: bool, bandit: Any
+) -> None:
+    learner, sharpen = beside(bandit, other, first)
+    for task in range(2):
+        learner.learn_task(bandit(task, 4), total_timesteps=128)
+    assert sharpen.rows == [32] * 16
+
+
+@pytest.mark.parametrize("other", BESIDE)
+def test_pairs_go_on_after_loading_as_if_never_stopped(other: Any, bandit: Any, tmp_path: Path) -> None:
+    for first in (True, False):
+        learner, _ = beside(bandit, other, first)
+        for task in range(2):
+            learner.learn_task(bandit(task, 4), total_timesteps=64)
+        learner.save(tmp_path / "c")
+        again = beside(bandit, other, first, seed=1)[0].restore(tmp_path / "c")
+        for each in (learner, again):
+            each.reseed(5)
+            each.learn_task(bandit(0, 4), total_timesteps=64)
+        weights = (each.algorithm.policy.state_dict() for each in (learner, again))
+        assert all(torch.equal(a, b) for a, b in zip(*(w.values() for w in weights), strict=True))
 
 
 def score(bandit: Any, seed: int, *methods: Sharpen) -> tuple[float, float]:
