@@ -21,9 +21,9 @@ class Echoes:
 
     Echo number i of a task has two of the task's stored states s, s' and u ~ U(0, 1), ε ~ N(0, 1) for its
     parents, all drawn by a generator whose seed is made of the memory's, the task and the block:
-    x = u s + (1 − u) s' + noise · σ ε, inside the observation space, σ the standard deviation of the task's
-    stored states in each entry. What is kept of it is the answer alone: for two actions 8 bytes, where a
-    state of 80 entries takes 320. The states are made again whenever they are asked.
+    x = u s + (1 − u) s' + noise · σ ε, inside the observations' bounds, σ the standard deviation of the
+    task's stored states in each entry. What is kept of it is the answer alone: for two actions 8 bytes,
+    where a state of 80 entries takes 320. The states are made again whenever they are asked.
 
     A few stored states pin a network at few points, and it moves freely between them; echoes hold its course
     from one to the next, and its slope across them.
@@ -35,6 +35,7 @@ class Echoes:
         count: Of a task's echoes, >= 0, rounded up to whole blocks.
         noise: >= 0, in standard deviations of the stored states.
         precision: Of the answers, one of `memory.PRECISIONS`.
+        bounds: Asked for the least and the greatest observation whenever echoes are made; None: the space's.
 
     Raises:
         ValueError: if `count` isn't 0 and the observations aren't floating-point numbers.
@@ -52,6 +53,7 @@ class Echoes:
         count: int,
         noise: float,
         precision: str = "float32",
+        bounds: Callable[[], tuple[Tensor, Tensor]] | None = None,
     ) -> None:
         if count and not (isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating)):
             raise ValueError(
@@ -64,9 +66,8 @@ class Echoes:
         self._precision = precision
         self._answers: dict[int, Tensor] = {}  # by task, (blocks · BLOCK, d)
         self._generator = torch.Generator().manual_seed(seed)
-        self._bounds: tuple[Tensor, Tensor] | None = None
-        if isinstance(space, spaces.Box):
-            self._bounds = (torch.as_tensor(space.low), torch.as_tensor(space.high))
+        self._space = space
+        self._bounds = bounds
 
     def __len__(self) -> int:
         return sum(len(answers) for answers in self._answers.values())
@@ -125,9 +126,14 @@ class Echoes:
         noise = torch.randn((BLOCK, *states.shape[1:]), generator=generator)
         spread = states.std(dim=0, unbiased=False)
         made = torch.lerp(states[farther], states[nearer], share) + self._noise * spread * noise
+        return made.clamp(*self._limits()), outputs[nearer]
+
+    def _limits(self) -> tuple[Tensor, Tensor]:
+        """Give the least and the greatest observation."""
         if self._bounds is not None:
-            made = made.clamp(*self._bounds)
-        return made, outputs[nearer]
+            return self._bounds()
+        assert isinstance(self._space, spaces.Box), "echoes of anything else were refused"
+        return torch.as_tensor(self._space.low), torch.as_tensor(self._space.high)
 
     def state_dict(self) -> dict[str, Tensor | int | float | str | bool]:
         """Give the answers, the seed and the generator's state."""

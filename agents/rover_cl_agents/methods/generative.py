@@ -11,6 +11,7 @@ from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
+from rover_cl_agents.experience.bounds import fed_bounds
 from rover_cl_agents.experience.recent import RecentStates
 from rover_cl_agents.memory.generator import COVARIANCES, Covariance, Mixture, fit
 from rover_cl_agents.method import Cost, Method
@@ -69,7 +70,7 @@ class Generative(Method):
 
     At a task's end the mixture is fitted to its latest states, as the policy is fed them, and the policy
     becomes the teacher. From then on, at each optimiser step, states are drawn from all old tasks alike and
-    clipped to the observation space, the teacher answers them, and `weight` × the divergence from it is
+    clipped to the observations' bounds, the teacher answers them, and `weight` × the divergence from it is
     added to the acting network's loss. A task visited again replaces its mixture. As there is one teacher,
     what the policy has lost of a task by the next boundary is lost.
 
@@ -105,9 +106,7 @@ class Generative(Method):
         self._generator = torch.Generator().manual_seed(seed)
         self._role = actor_role(algorithm.policy)
         self._shape = space.shape
-        self._low, self._high = (
-            torch.as_tensor(b.ravel(), dtype=torch.float32) for b in (space.low, space.high)
-        )
+        self._size = int(np.prod(space.shape))
         self.teacher = Teacher(algorithm.policy)
         self.quality: dict[int, Quality] = {}
         self._task = 0
@@ -165,8 +164,9 @@ class Generative(Method):
         self._mixture, self._owners = arriving, torch.cat([self._owners[others], owners])
 
     def _draw(self, mixture: Mixture, count: int) -> Tensor:
-        """Generate `count` states inside the observation space, shape (count, *observation)."""
-        return self._fed(mixture.sample(count, self._generator).clamp(self._low, self._high))
+        """Generate `count` states inside the observations' bounds, shape (count, *observation)."""
+        low, high = (bound.flatten().float() for bound in fed_bounds(self.algorithm))
+        return self._fed(mixture.sample(count, self._generator).clamp(low, high))
 
     def _fed(self, states: Tensor) -> Tensor:
         """Bring flat states (n, d) to the shape and the device of the policy's observations."""
@@ -213,10 +213,9 @@ class Generative(Method):
             )
         owners = parts.pop("owners", torch.zeros(0, dtype=torch.int64))
         mixture = Mixture(**parts) if parts else None
-        if mixture is not None and (len(owners), self._low.numel()) != mixture.means.shape:
+        if mixture is not None and (len(owners), self._size) != mixture.means.shape:
             raise ValueError(
-                f"'means' has shape {tuple(mixture.means.shape)}; "
-                f"expected ({len(owners)}, {self._low.numel()})."
+                f"'means' has shape {tuple(mixture.means.shape)}; expected ({len(owners)}, {self._size})."
             )
         self.teacher.load_state_dict(tensors)
         self._generator.set_state(generator)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
+from rover_cl_agents.experience.bounds import fed_bounds
 from rover_cl_agents.experience.recent import RecentStates
 from rover_cl_agents.memory import diversity, eviction, insertion
 from rover_cl_agents.memory.echoes import Echoes
@@ -125,6 +126,7 @@ class Replay(Method):
             count=config.echoes,
             noise=config.noise,
             precision=config.precision,
+            bounds=lambda: fed_bounds(algorithm),
         )
         self._reservoir_generator = np.random.default_rng(seed)
         marked = config.insertion in insertion.MARKED
