@@ -123,11 +123,31 @@ class SnapshotRing:
                 )
             )
 
+    def sharing(self, state: State) -> State:
+        """Give `state` with the ring's own tensors in the place of equal ones, as it was before both were
+        written to a checkpoint; whoever gathers states leaves them as they are.
+        """
+        own = [
+            tensor
+            for snapshot in self._snapshots
+            for gathered in snapshot.methods
+            for tensor in gathered.values()
+            if isinstance(tensor, Tensor)
+        ]
+
+        def shared(tensor: Tensor) -> Tensor:
+            alike = (each for each in own if (each.shape, each.dtype) == (tensor.shape, tensor.dtype))
+            return next((each for each in alike if torch.equal(each, tensor)), tensor)
+
+        return {name: shared(v) if isinstance(v, Tensor) else v for name, v in state.items()}
+
     @property
     def bytes(self) -> int:
-        """What is held, shared tensors once [bytes]."""
+        """What is held, shared tensors once, and without those that the methods count as theirs [bytes]."""
+        now = [tensor for method in self._methods for tensor in method.pause().values()]
+        theirs = {tensor.data_ptr() for tensor in now if isinstance(tensor, Tensor)}
         held = [tensor for tensor in self.state_dict().values() if isinstance(tensor, Tensor)]
-        return sum(tensor.numel() * tensor.element_size() for tensor in held)
+        return sum(t.numel() * t.element_size() for t in held if t.data_ptr() not in theirs)
 
 
 def replay_position(algorithm: BaseAlgorithm) -> int:

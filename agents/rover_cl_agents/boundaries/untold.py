@@ -194,7 +194,7 @@ class Untold:
         self._seen = unpack(seen) if seen else None
         unpack_replay(self._algorithm, under(state, "replay"))
         for i, method in enumerate(self._methods):
-            method.resume(self.task, under(state, f"gathered.{i}"))
+            method.resume(self.task, self._ring.sharing(under(state, f"gathered.{i}")))
 
 
 class UntoldCallback(BaseCallback):

@@ -67,6 +67,12 @@ class RecentStates:
         self._kept.clear()
         self._actions.clear()
 
+    @property
+    def bytes(self) -> int:
+        """Exactly what is held [bytes]; off-policy that is nothing, as the replay buffer has it."""
+        marks = [values for rollout in self._kept for values in vars(rollout).values()]
+        return sum(values.nbytes for values in [*self._rollouts, *self._actions, *marks])
+
     def note_rollout(self) -> None:
         """Keep the rollout that has just ended (on-policy only)."""
         if not isinstance(self._algorithm, OnPolicyAlgorithm):

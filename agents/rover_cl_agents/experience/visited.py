@@ -35,6 +35,12 @@ class VisitedStates:
         self._recent.clear()
         self._states = None
 
+    @property
+    def bytes(self) -> int:
+        """Exactly what is held [bytes]: the latest states, and the copy of them that draws are made from."""
+        states = self._states
+        return self._recent.bytes + (0 if states is None else states.numel() * states.element_size())
+
     def note_rollout(self) -> None:
         """Look at the rollout that has just ended."""
         self._recent.note_rollout()

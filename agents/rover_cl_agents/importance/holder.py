@@ -175,6 +175,10 @@ class MeasuredHolder(WeightHolder):
         found = self.measure(to_tensor(policy, observations), taken)
         self.hold(normalised(found, cap_quantile=self.config.cap_quantile))
 
+    def cost(self) -> Cost:
+        """Give the bytes of what holds the weights and of the task's latest states."""
+        return super().cost() + Cost(bytes=self._recent.bytes)
+
     def measure(self, observations: Tensor, actions: Tensor | None = None) -> Tensors:
         """Give the importance of the acting network's weights for its answers to `observations`, (n,
         *observation), where `actions` (n, *action) were taken; None unless `by_actions`.

@@ -223,8 +223,9 @@ class AGEM(Method):
         self._generator.set_state(choice)
 
     def cost(self) -> Cost:
-        """Give the memory's bytes."""
-        return Cost(bytes=self.memory.bytes)
+        """Give the bytes of the memory, and of the task's latest states or transitions."""
+        rows = sum(tensor.numel() * tensor.element_size() for tensor in self._transitions.values())
+        return Cost(bytes=self.memory.bytes + self._recent.bytes + rows)
 
 
 def turned_aside(delta: Tensor, reference: Tensor, *, strength: float = 1.0) -> Tensor:

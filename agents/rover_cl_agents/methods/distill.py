@@ -219,6 +219,6 @@ class Distillation(Method):
         self._states, self._tasks = states.to(self._states.device), tasks
 
     def cost(self) -> Cost:
-        """Give the bytes of the teacher and of the stored states."""
+        """Give the bytes of the teacher, of the stored states and of the task's latest."""
         kept = sum(tensor.numel() * tensor.element_size() for tensor in (self._states, self._tasks))
-        return Cost(bytes=self.teacher.bytes + kept)
+        return Cost(bytes=self.teacher.bytes + kept + self._recent.bytes + self._visited.bytes)

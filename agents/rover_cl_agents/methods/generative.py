@@ -227,6 +227,7 @@ class Generative(Method):
         }
 
     def cost(self) -> Cost:
-        """Give the bytes of the mixtures and of the teacher."""
+        """Give the bytes of the mixtures, of the teacher and of the task's latest states."""
         kept = 0 if self._mixture is None else self._mixture.bytes
-        return Cost(bytes=self.teacher.bytes + kept + self._owners.numel() * self._owners.element_size())
+        owners = self._owners.numel() * self._owners.element_size()
+        return Cost(bytes=self.teacher.bytes + kept + owners + self._recent.bytes)

@@ -172,8 +172,9 @@ class GPM(Method):
         self.bases = bases
 
     def cost(self) -> Cost:
-        """Give the bases' bytes."""
-        return Cost(bytes=sum(basis.numel() * basis.element_size() for basis in self.bases.values()))
+        """Give the bytes of the bases and of the task's latest states."""
+        held = sum(basis.numel() * basis.element_size() for basis in self.bases.values())
+        return Cost(bytes=held + self._recent.bytes)
 
 
 def augmented(inputs: Tensor, layer: nn.Linear) -> Tensor:

@@ -195,8 +195,8 @@ class OGD(Method):
         self.basis = basis
 
     def cost(self) -> Cost:
-        """Give the basis' bytes."""
-        return Cost(bytes=self.basis.bytes)
+        """Give the bytes of the basis and of the task's latest states."""
+        return Cost(bytes=self.basis.bytes + self._recent.bytes)
 
 
 def sampled_scores(outputs: Outputs, generator: torch.Generator) -> Tensor:

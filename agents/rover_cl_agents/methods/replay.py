@@ -245,5 +245,5 @@ class Replay(Method):
         }
 
     def cost(self) -> Cost:
-        """Give the memory's bytes."""
-        return Cost(bytes=self.memory.bytes + self.echoes.bytes)
+        """Give the bytes of the memory and of the task's latest states."""
+        return Cost(bytes=self.memory.bytes + self.echoes.bytes + self._recent.bytes)

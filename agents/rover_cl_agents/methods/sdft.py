@@ -182,5 +182,5 @@ class SDFT(Method):
         self._generator.set_state(generator)
 
     def cost(self) -> Cost:
-        """Give the teacher's bytes."""
-        return Cost(bytes=self.teacher.bytes)
+        """Give the bytes of the teacher and of the states visited."""
+        return Cost(bytes=self.teacher.bytes + self._visited.bytes)

@@ -187,6 +187,8 @@ class Isolation(Method):
         self.guess.load_state_dict(moments)
 
     def cost(self) -> Cost:
-        """Give the bytes of all parts, beyond those of the layers that they took the place of."""
-        held = sum(layer.bytes for layer in self._all()) + self.guess.bytes
+        """Give the bytes of all parts, beyond those of the layers that they took the place of, and of the
+        task's latest states.
+        """
+        held = sum(layer.bytes for layer in self._all()) + self.guess.bytes + self._recent.bytes
         return Cost(bytes=held - self._plain_bytes)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from rover_cl_agents import PPOConfig, Replay
 from rover_cl_agents.boundaries.snapshot_ring import SnapshotRing
+from rover_cl_agents.state import State
 
 SMALL = PPOConfig(n_steps=16, batch_size=128, n_epochs=1, net=(8,))
 
@@ -49,10 +50,14 @@ def test_arrays_that_snapshots_share_are_written_once(bandit: Any) -> None:
     assert len(rollouts) == 1 + 2 + 2  # 128 states a rollout, of which a pool of 256 keeps two
     assert sum(isinstance(state[name], Tensor) for name in rollouts) == 3
     weights = sum(p.numel() for p in model.policy.state_dict().values()) * 4
-    assert ring.bytes == 4 * weights + 3 * 128 * 4 * 4
+    # Rollouts 0 to 2 are in the ring; 2 and 3 are the method's, which counts them.
+    assert (ring.bytes, replay.cost().bytes) == (4 * weights + 2 * 128 * 4 * 4, 2 * 128 * 4 * 4)
     _, other_replay, other = a_ring(bandit, 4)
     other.load_state_dict(state)
-    assert (len(other), other.bytes) == (4, ring.bytes)
+    assert (len(other), other.bytes) == (4, 4 * weights + 3 * 128 * 4 * 4)
+    read_apart: State = {name: v.clone() for name, v in replay.pause().items() if isinstance(v, Tensor)}
+    other_replay.resume(0, other.sharing(read_apart))
+    assert (other.bytes, other_replay.cost()) == (ring.bytes, replay.cost())
     for each, method in ((ring, replay), (other, other_replay)):
         each.rewind(2, 0)
         assert [rollout[0, 0] for rollout in method._recent._rollouts] == [0.0, 1.0]

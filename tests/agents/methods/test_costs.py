@@ -8,10 +8,11 @@ import pytest
 import torch
 from stable_baselines3 import PPO, SAC
 
-from rover_cl_agents import ContinualLearner
+from rover_cl_agents import AGEM, SDFT, ContinualLearner, Periodic
 from rover_cl_agents.importance.holder import WeightHolder
 from rover_cl_agents.methods import METHODS, PackNet
 from rover_cl_agents.networks import policy_tensors
+from rover_cl_agents.state import State
 from rover_cl_agents.task_switch import all_optimizers
 from rover_cl_agents.vec_env import as_vec_env
 
@@ -37,6 +38,39 @@ def size(tensors: Any) -> int:
     return sum(t.numel() * t.element_size() for t in tensors)
 
 
+def held(state: State) -> list[torch.Tensor]:
+    return [v for n, v in state.items() if isinstance(v, torch.Tensor) and n not in GENERATORS]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_bytes_are_exact_while_a_task_is_open(name: str, bandit: Any) -> None:
+    config: Any
+    config, build = METHODS[name]
+    small = {key: value for key, value in SMALL.items() if key in config.__dataclass_fields__}
+    kwargs = {"net_arch": [16, 16]}
+    model = PPO(
+        "MlpPolicy", as_vec_env(bandit(0, 4)), seed=0, device="cpu", policy_kwargs=kwargs, **SETTINGS[PPO]
+    )
+    plain = size(policy_tensors(model).values())
+    learner = ContinualLearner(model, [build(config(**small))], boundaries=Periodic(rollouts=1000))
+    learner.learn_task(bandit(0, 4), total_timesteps=256)
+    method = learner.methods[0]
+    gathered = held(method.pause())
+    expected = size(held(method.state_dict())) + size(policy_tensors(model).values()) - plain + size(gathered)
+    if isinstance(method, SDFT):  # draws from a copy of the latest states in one piece
+        expected += size(gathered)
+    assert method.cost().bytes == expected
+    if name in ("replay", "packnet", "ewc", "agem", "gpm", "generative"):
+        assert size(gathered) > 0
+
+
+def test_the_reward_reference_counts_its_transitions(bandit: Any) -> None:
+    method = AGEM(reference="reward", capacity=32)
+    model = PPO("MlpPolicy", as_vec_env(bandit(0, 4)), seed=0, device="cpu", **SETTINGS[PPO])
+    ContinualLearner(model, [method], boundaries=Periodic(rollouts=1000)).learn_task(bandit(0, 4), 64)
+    assert method.cost().bytes == 32 * 4 * (4 + 2 + 1 + 1)  # observation, action, advantage, log probability
+
+
 @pytest.mark.parametrize("algorithm", [PPO, SAC])
 @pytest.mark.parametrize("name", METHODS)
 def test_the_bytes_and_parameters_are_exact(name: str, algorithm: Any, bandit: Any) -> None:
@@ -52,8 +86,7 @@ def test_the_bytes_and_parameters_are_exact(name: str, algorithm: Any, bandit: A
     for task in range(2):
         learner.learn_task(bandit(task, 4), total_timesteps=64)
     method = learner.methods[0]
-    own = [v for n, v in method.state_dict().items() if isinstance(v, torch.Tensor) and n not in GENERATORS]
-    expected = size(own) + size(policy_tensors(model).values()) - plain
+    expected = size(held(method.state_dict())) + size(policy_tensors(model).values()) - plain
     if isinstance(method, WeightHolder):  # importances and anchors are held beside their sums
         whole = method.quadratics._gathered()
         expected += size(whole.stiffness) + size(whole.pull)

@@ -163,7 +163,7 @@ def test_weight_zero_is_plain_to_the_bit(algorithm: Any, discrete: bool, setting
 def test_the_first_task_has_no_frozen_teacher(bandit: Any) -> None:
     sdft = placed(bandit, teacher="frozen")
     assert sdft.auxiliary_loss("policy") is None
-    assert sdft.cost().bytes == 0
+    assert sdft.teacher.bytes == 0
     sdft.on_task_end()
     assert sdft.auxiliary_loss("policy") is None  # no state visited
     assert sdft.cost().bytes == 4 * (4 * 64 + 64 + 64 * 64 + 64 + 64 * 2 + 2 + 2)
