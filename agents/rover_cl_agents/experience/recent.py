@@ -13,8 +13,10 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import DictReplayBuffer, DictRolloutBuffer, ReplayBuffer
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.preprocessing import get_obs_shape
 
 from rover_cl_agents.experience.marks import Marks, episode_marks, temporal_differences
+from rover_cl_agents.outputs import read, to_tensor
 from rover_cl_agents.recurrent import acting_lstm
 from rover_cl_agents.state import State
 
@@ -176,6 +178,25 @@ def refuse_unstorable(algorithm: BaseAlgorithm) -> None:
             "observations (ContextConfig), which are stored whole."
         )
     refuse_dicts(algorithm)
+
+
+def refuse_unanswered(algorithm: BaseAlgorithm) -> None:
+    """Refuse an algorithm whose states can't be kept, or whose policy's answers to them can't be read: before
+    it learns, not when the first task is over.
+
+    Raises:
+        ValueError: saying what was expected.
+    """
+    refuse_unstorable(algorithm)
+    policy, space = algorithm.policy, algorithm.observation_space
+    zeros = np.zeros((1, *get_obs_shape(space)), dtype=space.dtype)
+    training = policy.training
+    policy.set_training_mode(False)  # a look mustn't move a layer's running statistics, nor draw its dropout
+    try:
+        with torch.no_grad():
+            read(policy, to_tensor(policy, zeros))
+    finally:
+        policy.set_training_mode(training)
 
 
 def refuse_dicts(algorithm: BaseAlgorithm) -> None:

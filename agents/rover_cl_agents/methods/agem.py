@@ -10,7 +10,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from torch import Tensor
 
-from rover_cl_agents.experience.recent import RecentStates
+from rover_cl_agents.experience.recent import RecentStates, refuse_unanswered
 from rover_cl_agents.memory.task_memory import Memory
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, distance, read, to_tensor
@@ -80,7 +80,8 @@ class AGEM(Method):
         """Take the algorithm and a seed; nothing is stored yet.
 
         Raises:
-            ValueError: if the reference is the reward, and the algorithm isn't PPO or A2C.
+            ValueError: if the reference is the reward, and the algorithm isn't PPO or A2C, or if the policy's
+                answers can't be read.
         """
         super().bind(algorithm, seed)
         if self._rewarded and not isinstance(algorithm, OnPolicyAlgorithm):
@@ -88,6 +89,8 @@ class AGEM(Method):
                 f"reference is 'reward' with {type(algorithm).__name__}; expected 'answers': only PPO and "
                 "A2C have advantages to store."
             )
+        if self.config.strength:
+            refuse_unanswered(algorithm)
         self.memory = Memory(seed)
         self._transitions: dict[str, Tensor] = {}  # of the last rollout, for the reward
         self._generator = torch.Generator().manual_seed(seed)

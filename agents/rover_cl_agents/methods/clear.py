@@ -13,7 +13,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
 
-from rover_cl_agents.experience.recent import refuse_unstorable
+from rover_cl_agents.experience.recent import refuse_unanswered, refuse_unstorable
 from rover_cl_agents.experience.vtrace import vtrace
 from rover_cl_agents.memory import eviction
 from rover_cl_agents.memory.life_memory import LifeMemory, check_admission
@@ -87,7 +87,8 @@ class CLEAR(Method):
         """Take the algorithm and a seed; nothing is stored yet.
 
         Raises:
-            ValueError: if the algorithm isn't PPO or A2C, or its rollouts are shorter than a trajectory.
+            ValueError: if the algorithm isn't PPO or A2C, its answers can't be read, or its rollouts are
+                shorter than a trajectory.
         """
         super().bind(algorithm, seed)
         if not isinstance(algorithm, OnPolicyAlgorithm):
@@ -96,6 +97,9 @@ class CLEAR(Method):
                 "values CLEAR clones. Use DER instead."
             )
         refuse_unstorable(algorithm)
+        self._on = bool(self.config.weight or self.config.value_weight or self.config.replay_weight)
+        if self._on:
+            refuse_unanswered(algorithm)
         config = self.config
         self._unroll = config.unroll if config.replay_weight else 1
         if algorithm.n_steps < self._unroll:
@@ -103,7 +107,6 @@ class CLEAR(Method):
         self.memory = LifeMemory(
             seed, config.capacity // self._unroll, admission=config.insertion, evicting=config.eviction
         )
-        self._on = bool(config.weight or config.value_weight or config.replay_weight)
         self._task = 0
 
     @property

@@ -15,7 +15,7 @@ from stable_baselines3.dqn.policies import DQNPolicy
 from torch import Tensor
 from torch.nn import functional
 
-from rover_cl_agents.experience.recent import latest_observations, refuse_unstorable
+from rover_cl_agents.experience.recent import latest_observations, refuse_unanswered, refuse_unstorable
 from rover_cl_agents.memory import eviction
 from rover_cl_agents.memory.life_memory import LifeMemory, check_admission
 from rover_cl_agents.memory.task_memory import check_precision, narrowed, widened
@@ -86,10 +86,13 @@ class DER(Method):
         """Take the algorithm and a seed; nothing is stored yet.
 
         Raises:
-            ValueError: if actions are to be imitated off-policy, or observations are dictionaries.
+            ValueError: if actions are to be imitated off-policy, observations are dictionaries, or the
+                policy's answers can't be read.
         """
         super().bind(algorithm, seed)
         refuse_unstorable(algorithm)
+        if self.config.weight or self.config.label_weight:
+            refuse_unanswered(algorithm)
         if self.config.label_weight and not isinstance(algorithm, OnPolicyAlgorithm):
             raise ValueError(
                 f"label_weight is {self.config.label_weight} with {type(algorithm).__name__}; expected 0: "

@@ -12,7 +12,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
 from rover_cl_agents.experience.bounds import fed_bounds
-from rover_cl_agents.experience.recent import RecentStates
+from rover_cl_agents.experience.recent import RecentStates, refuse_unanswered
 from rover_cl_agents.memory.generator import COVARIANCES, Covariance, Mixture, fit
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, read
@@ -93,10 +93,12 @@ class Generative(Method):
         """Take the algorithm and a seed; there is no mixture yet.
 
         Raises:
-            ValueError: if the observations aren't real vectors.
+            ValueError: if the observations aren't real vectors, or the policy's answers can't be read.
         """
         super().bind(algorithm, seed)
         self._recent = RecentStates(algorithm, self.config.samples)
+        if self.config.weight:
+            refuse_unanswered(algorithm)
         space = algorithm.observation_space
         if not isinstance(space, spaces.Box) or not np.issubdtype(space.dtype, np.floating):
             raise ValueError(

@@ -12,7 +12,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
 from rover_cl_agents.experience.bounds import fed_bounds
-from rover_cl_agents.experience.recent import RecentStates
+from rover_cl_agents.experience.recent import RecentStates, refuse_unanswered
 from rover_cl_agents.memory import diversity, eviction, insertion
 from rover_cl_agents.memory.echoes import Echoes
 from rover_cl_agents.memory.task_memory import Memory, check_precision
@@ -113,9 +113,15 @@ class Replay(Method):
         self.config = chosen(ReplayConfig, config, settings)
 
     def bind(self, algorithm: BaseAlgorithm, seed: int) -> None:
-        """Take the algorithm and a seed; nothing is stored yet."""
+        """Take the algorithm and a seed; nothing is stored yet.
+
+        Raises:
+            ValueError: if the algorithm's states can't be stored, or its answers read.
+        """
         super().bind(algorithm, seed)
         config = self.config
+        if config.weight:
+            refuse_unanswered(algorithm)
         self.memory = Memory(
             seed, capacity=config.total, evicting=config.eviction, precision=config.precision
         )

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
+from rover_cl_agents.experience.recent import refuse_unanswered
 from rover_cl_agents.experience.visited import VisitedStates
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, read
@@ -90,9 +91,11 @@ class SDFT(Method):
         """Take the algorithm and a seed; there is no teacher yet.
 
         Raises:
-            ValueError: if the context isn't a part of the observation.
+            ValueError: if the policy's answers can't be read, or the context isn't a part of the observation.
         """
         super().bind(algorithm, seed)
+        if self.config.weight:
+            refuse_unanswered(algorithm)
         self._generator = torch.Generator().manual_seed(seed)
         self._visited = VisitedStates(algorithm, self.config.batch_size, self._generator)
         self._role = actor_role(algorithm.policy)
