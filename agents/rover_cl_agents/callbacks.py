@@ -8,7 +8,7 @@ from typing import Any
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList, ConvertCallback
 
 from rover_cl_agents.boundaries.untold import Untold, UntoldCallback
-from rover_cl_agents.method import Method, overrides
+from rover_cl_agents.method import Method, labels, overrides
 from rover_cl_agents.rollout_callback import RolloutCallback
 from rover_cl_agents.step_hooks import StepHooks
 
@@ -25,7 +25,8 @@ def joined(
         ValueError: if `users` is none.
     """
     watching = [method for method in methods if overrides(method, "on_rollout_end")]
-    closed = [method for method in methods if overrides(method, "penalty")]
+    named = zip(labels(methods), methods, strict=True)
+    closed = {name: method for name, method in named if overrides(method, "penalty")}
     every: list[BaseCallback] = []
     if watching or closed or hooks.penalises:
         every.append(RolloutCallback(watching, hooks.penalties, closed))

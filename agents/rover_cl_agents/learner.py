@@ -288,6 +288,9 @@ class ContinualLearner:
     ) -> Self:
         """Read a learner from a checkpoint.
 
+        A checkpoint doesn't decide where files are written: to go on logging, set the algorithm's
+        `tensorboard_log` or logger again, `learner.algorithm.tensorboard_log = "runs/board"`.
+
         Args:
             folder: Where `save` wrote.
             env: An environment for it, as for `learn_task`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -144,6 +144,15 @@ class Method:
     def cost(self) -> Cost:
         """Give what the method holds at this moment."""
         return Cost()
+
+
+def labels(methods: Sequence[Method]) -> list[str]:
+    """Name each method of a learner in its log: by its name, numbered from 1 where several share one."""
+    names = [method.name for method in methods]
+    return [
+        name if names.count(name) == 1 else f"{name}.{names[:place].count(name) + 1}"
+        for place, name in enumerate(names)
+    ]
 
 
 def overrides(method: Method, door: str) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.utils.hooks import RemovableHandle
 
-from rover_cl_agents.method import Method, overrides
+from rover_cl_agents.method import Method, labels, overrides
 
 
 def optimizers(algorithm: BaseAlgorithm) -> dict[str, torch.optim.Optimizer]:
@@ -41,12 +41,13 @@ class StepHooks:
 
     def __init__(self, algorithm: BaseAlgorithm, methods: Sequence[Method]) -> None:
         self._algorithm = algorithm
-        self._losses = [m for m in methods if overrides(m, "auxiliary_loss")]
+        named = zip(labels(methods), methods, strict=True)
+        self._losses = {name: m for name, m in named if overrides(m, "auxiliary_loss")}
         self._gradients = [m for m in methods if overrides(m, "auxiliary_gradient")]
         self._adjusters = [m for m in methods if overrides(m, "adjust_update")]
         self._handles: list[RemovableHandle] = []
         self.penalties: dict[str, Tensor] = {}
-        """The losses that the methods last added, by their names."""
+        """The losses that the methods last added, by their names in the log."""
         self._before: dict[str, Tensor] = {}
         limit = getattr(algorithm, "max_grad_norm", None)
         self._max_norm = None if limit is None else float(limit)
@@ -99,10 +100,10 @@ class StepHooks:
         """
         total: dict[Parameter, Tensor] = {}
         losses = []
-        for method in self._losses:
+        for name, method in self._losses.items():
             loss = method.auxiliary_loss(role)
             if loss is not None and loss.requires_grad:
-                self.penalties[method.name] = loss.detach()
+                self.penalties[name] = loss.detach()
                 losses.append(loss)
         if losses:
             gradients = torch.autograd.grad(sum(losses[1:], losses[0]), parameters, allow_unused=True)

@@ -321,15 +321,72 @@ def test_penalties_are_logged(algorithm: str, bandit: Any, tmp_path: Path) -> No
         assert [value for value in values if value == value][-1] > 0, method.name
 
 
+class Noted(Replay):
+    """Notes its latest loss."""
+
+    last = 0.0
+
+    def auxiliary_loss(self, role: str) -> Tensor | None:
+        loss = super().auxiliary_loss(role)
+        self.last = 0.0 if loss is None else loss.item()
+        return loss
+
+
+class AtTheEnd(BaseCallback):
+    """Notes a penalty when the training is over, before the methods consolidate."""
+
+    def __init__(self, method: L2) -> None:
+        super().__init__()
+        self.method, self.penalty = method, 0.0
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_training_end(self) -> None:
+        self.penalty = self.method.penalty().item()
+
+
+def test_one_rollout_is_enough_for_the_log(bandit: Any, tmp_path: Path) -> None:
+    replays, l2 = [Noted(capacity=20, batch_size=8, weight=weight) for weight in (0.1, 1.0)], L2()
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [*replays, l2])
+    learner.learn_task(bandit(0, 8), total_timesteps=128)
+    learner.algorithm.set_logger(configure(str(tmp_path), ["csv"]))
+    end = AtTheEnd(l2)
+    learner.learn_task(bandit(1, 8), total_timesteps=128, callback=end)
+    learner.algorithm.logger.close()
+    with (tmp_path / "progress.csv").open(encoding="utf-8", newline="") as file:
+        row = list(csv.DictReader(file))[-1]
+    logged = [float(row[f"methods/{name}"]) for name in ("replay.1", "replay.2", "l2")]
+    assert logged == pytest.approx([*(replay.last for replay in replays), end.penalty])
+    assert min(logged) > 0
+
+
+def test_a_loaded_learner_logs_where_it_is_told(bandit: Any, tmp_path: Path) -> None:
+    pytest.importorskip("torch.utils.tensorboard")
+    model = SMALL.build(bandit(0, 8), 0)
+    model.tensorboard_log = str(tmp_path / "old")
+    ContinualLearner(model, [L2()]).learn_task(bandit(0, 8), total_timesteps=128).save(tmp_path / "c")
+    learner = ContinualLearner.load(tmp_path / "c", bandit(0, 8))
+    assert learner.algorithm.tensorboard_log is None
+    learner.algorithm.tensorboard_log = str(tmp_path / "new")
+    learner.learn_task(bandit(1, 8), total_timesteps=128)
+    assert len(list(tmp_path.glob("old/*"))) == len(list(tmp_path.glob("new/*"))) == 1
+
+
 def test_the_logged_penalty_is_what_its_gradient_belongs_to(bandit: Any, tmp_path: Path) -> None:
-    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [L2(weight=2.0)])
+    l2 = L2(weight=2.0)
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [l2])
     learner.learn_task(bandit(0, 8), total_timesteps=128)
     learner.algorithm.set_logger(configure(str(tmp_path), ["csv"]))
     policy: Any = learner.algorithm.policy
     with torch.no_grad():
         policy.action_net.bias.add_(3.0)
-    learner.learn_task(bandit(1, 8), total_timesteps=128)  # one rollout, logged before its training
+    end = AtTheEnd(l2)
+    learner.learn_task(
+        bandit(1, 8), total_timesteps=128, callback=end
+    )  # one rollout; logged before, after it
     learner.algorithm.logger.close()
     with (tmp_path / "progress.csv").open(encoding="utf-8", newline="") as file:
-        (row,) = csv.DictReader(file)
+        row, last = csv.DictReader(file)
     assert float(row["methods/l2"]) == pytest.approx(2.0 / 2 * 2 * 3.0**2)
+    assert float(last["methods/l2"]) == pytest.approx(end.penalty) != float(row["methods/l2"])
