@@ -24,6 +24,17 @@ def acting_stack(policy: BasePolicy) -> nn.Sequential:
     Raises:
         ValueError: if the policy has no such stack.
     """
+    found = readout_stack(policy)
+    if found is None or not len(found):
+        raise ValueError(
+            f"{type(policy).__name__} has no stack of hidden layers; expected the policy of PPO, A2C, SAC, "
+            "TD3 or DQN with at least one hidden layer."
+        )
+    return found
+
+
+def readout_stack(policy: BasePolicy) -> nn.Sequential | None:
+    """Find the same stack where it may be empty, as that of a CnnPolicy; None if the policy isn't known."""
     found: Any = None
     if isinstance(policy, ActorCriticPolicy):
         found = policy.mlp_extractor.policy_net
@@ -33,12 +44,7 @@ def acting_stack(policy: BasePolicy) -> nn.Sequential:
         found = policy.actor.mu
     elif isinstance(policy, DQNPolicy):
         found = policy.q_net.q_net
-    if not isinstance(found, nn.Sequential) or not len(found):
-        raise ValueError(
-            f"{type(policy).__name__} has no stack of hidden layers; expected the policy of PPO, A2C, SAC, "
-            "TD3 or DQN with at least one hidden layer."
-        )
-    return found
+    return found if isinstance(found, nn.Sequential) else None
 
 
 def hidden_stacks(policy: BasePolicy) -> dict[str, nn.Sequential]:

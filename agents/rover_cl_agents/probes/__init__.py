@@ -10,6 +10,7 @@ from rover_cl_agents.probes.plasticity import effective_rank as effective_rank
 from rover_cl_agents.probes.plasticity import gradient_conflict as gradient_conflict
 from rover_cl_agents.probes.plasticity import gradient_cosine as gradient_cosine
 from rover_cl_agents.probes.plasticity import layer_health as layer_health
+from rover_cl_agents.probes.plasticity import learned_weights as learned_weights
 from rover_cl_agents.probes.plasticity import saturated_share as saturated_share
 from rover_cl_agents.probes.plasticity import stable_rank as stable_rank
 from rover_cl_agents.probes.plasticity import threshold_rank as threshold_rank

@@ -6,11 +6,13 @@ import math
 from dataclasses import dataclass
 
 import torch
-from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
+from stable_baselines3.sac.policies import SACPolicy
 from torch import Tensor
 
+from rover_cl_agents.networks import readout_stack
 from rover_cl_agents.outputs import Kind, Outputs, distance, read
-from rover_cl_agents.units.hidden_layers import acting_layers, activations
+from rover_cl_agents.units.hidden_layers import Recorder, acting_layers, activations
 
 EDGE = 0.999
 """Actions of a squashed policy beyond ±EDGE count as ±EDGE, where the squashing can still be undone."""
@@ -151,8 +153,21 @@ def relearn_readout(
 
 
 def _features(policy: BasePolicy, observations: Tensor) -> Tensor:
-    """Give the acting network's last hidden layer, shape (n, units)."""
-    return activations(policy, observations)[acting_layers(policy)[-1].name]
+    """Give what the acting network's readout reads, shape (n, units): its last hidden layer, or, where
+    `net_arch` has none, the features of the extractor or of the LSTM.
+    """
+    stack = readout_stack(policy)
+    inside = 0 if isinstance(policy, ActorCriticPolicy | SACPolicy) else 1  # readouts in the stack itself
+    if stack is None or sum(any(True for _ in part.parameters()) for part in stack) > inside:
+        return activations(policy, observations)[acting_layers(policy)[-1].name]
+    recorder = Recorder(always=True)
+    handle = stack.register_forward_pre_hook(recorder)
+    try:
+        with torch.no_grad():
+            read(policy, observations)
+    finally:
+        handle.remove()
+    return recorder.take()[0]
 
 
 def _before_readout(outputs: Outputs) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
-from rover_cl_agents.outputs import Outputs, distance, linear_layers, read
+from rover_cl_agents.outputs import Outputs, distance, read
 from rover_cl_agents.units.hidden_layers import activations, hidden_layers
 
 Activity = Literal["magnitude", "spread"]
@@ -92,12 +92,26 @@ def weight_norm(weights: Iterable[Tensor]) -> float:
 def update_norm(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> float:
     """Give the Euclidean norm of the move between two sets of weights of the same names and shapes.
 
+    Args:
+        before: As of `learned_weights`.
+        after: The same, later.
+
     Raises:
         ValueError: if the names differ.
     """
     if set(before) != set(after):
         raise ValueError(f"only one of the two has {sorted(set(before) ^ set(after))[:3]}.")
     return weight_norm(after[name].detach() - before[name].detach() for name in before)
+
+
+def learned_weights(policy: BasePolicy) -> dict[str, Tensor]:
+    """Copy the weights that `update_norm` compares, by name: each once, and no target network's.
+
+    A policy's `state_dict` names features that actor and critic share once for each, and the target
+    networks, which follow the others.
+    """
+    named = policy.named_parameters()  # each parameter under its first name alone
+    return {name: p.detach().clone() for name, p in named if "_target." not in name}
 
 
 def activation_overlap(first: Tensor, second: Tensor) -> float:
@@ -142,17 +156,25 @@ def gradient_conflict(
     """Give the cosine between the pulls of two tasks on the acting network.
 
     A task's loss is the distance from the answers wanted of it (`outputs.distance`). Answers that the
-    policy gives already pull nowhere: the cosine is 0 then.
+    policy gives already pull nowhere: the cosine is 0 then. Layers may be of any kind; weights that are
+    frozen aren't pulled at.
 
     Args:
         policy: The policy of a PPO, A2C, SAC, TD3 or DQN.
         first: Observations of a task, shape (n, *observation), and the answers wanted.
         second: Those of another task.
+
+    Raises:
+        ValueError: if every weight of the acting network is frozen.
     """
-    layers = linear_layers(policy, first[0])
-    parameters = [p for layer in layers.values() for p in layer.parameters()]
+    parameters = [p for p in policy.parameters() if p.requires_grad]  # another network's have no gradient
     with torch.enable_grad():
         losses = [distance(read(policy, observations), wanted) for observations, wanted in (first, second)]
+    if not losses[0].requires_grad:
+        raise ValueError(
+            f"every weight of the acting network of {type(policy).__name__} is frozen; expected one that is "
+            "trained: take the gradients before freezing, or freeze fewer layers."
+        )
     return gradient_cosine(losses[0], losses[1], parameters)
 
 

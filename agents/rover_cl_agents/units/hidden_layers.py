@@ -15,6 +15,7 @@ from torch.utils.hooks import RemovableHandle
 
 from rover_cl_agents.networks import acting_stack, hidden_stacks
 from rover_cl_agents.outputs import read
+from rover_cl_agents.recurrent import acting_lstm, blank_memory
 
 RECORDED = 4
 """Batches that a recorder holds at most between two steps."""
@@ -132,7 +133,9 @@ def activations(policy: BasePolicy, observations: Tensor) -> dict[str, Tensor]:
 
 def _value(policy: Any, observations: Tensor) -> None:
     """Run the networks that only value; DQN's acts as well."""
-    if isinstance(policy, ActorCriticPolicy):
+    if acting_lstm(policy) is not None:  # as `read` answers: at an episode's first step
+        policy.predict_values(observations, *blank_memory(policy, len(observations)))
+    elif isinstance(policy, ActorCriticPolicy):
         policy.predict_values(observations)
     elif not isinstance(policy, DQNPolicy):
         policy.critic(observations, policy._predict(observations, deterministic=True))

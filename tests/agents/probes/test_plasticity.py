@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
+from stable_baselines3.common.envs import FakeImageEnv
 
 from rover_cl_agents import ContinualLearner, PPOConfig, probes
 from rover_cl_agents.outputs import read
@@ -18,6 +19,8 @@ from rover_cl_agents.probes.decodability import (
     relearn_readout,
     ridge,
 )
+from rover_cl_agents.recurrent import blank_memory
+from rover_cl_agents.step_hooks import optimizers
 from rover_cl_agents.units.hidden_layers import activations, hidden_layers
 from rover_cl_agents.vec_env import as_vec_env
 
@@ -176,10 +179,10 @@ def test_a_user_probes_a_learner_before_and_after_a_task(bandit: Any) -> None:
         *(torch.as_tensor(bandit(t).draw(512)) for t in (0, 1)),
     )
     old = read(policy, states).detach()
-    before = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
-    assert probes.update_norm(before, policy.state_dict()) == 0.0
+    before = probes.learned_weights(policy)
+    assert probes.update_norm(before, probes.learned_weights(policy)) == 0.0
     learner.learn_task(bandit(1), 2048)
-    moved, generator = probes.update_norm(before, policy.state_dict()), torch.get_rng_state()
+    moved, generator = probes.update_norm(before, probes.learned_weights(policy)), torch.get_rng_state()
     health = probes.layer_health(policy, states)
     assert moved > 0.1 and len(health) == 4
     known, again = probes.decodability(policy, states, old), probes.relearn_readout(policy, states, old)
@@ -187,3 +190,80 @@ def test_a_user_probes_a_learner_before_and_after_a_task(bandit: Any) -> None:
     hidden = [activations(policy, each)["mlp_extractor.policy_net.2"] for each in (states, others)]
     assert probes.activation_overlap(*hidden) < probes.activation_overlap(hidden[0], hidden[0]) <= 1.0
     assert torch.equal(generator, torch.get_rng_state())
+
+
+def pictures(discrete: bool) -> Any:
+    return FakeImageEnv(screen_height=36, screen_width=36, discrete=discrete)
+
+
+def bare() -> dict[str, Any]:
+    return {"seed": 0, "device": "cpu", "policy_kwargs": {"net_arch": []}}
+
+
+PICTURED: list[Any] = [
+    lambda: PPO("CnnPolicy", pictures(True), n_steps=8, batch_size=8, **bare()),
+    lambda: DQN("CnnPolicy", pictures(True), buffer_size=10, **bare()),
+    lambda: SAC("CnnPolicy", pictures(False), buffer_size=10, **bare()),
+    lambda: TD3("CnnPolicy", pictures(False), buffer_size=10, **bare()),
+]
+
+
+@pytest.mark.parametrize("build", PICTURED)
+def test_a_network_without_hidden_layers_is_probed_by_its_extractors_features(build: Any) -> None:
+    policy, generator = build().policy, torch.Generator().manual_seed(0)
+    states = torch.randint(0, 256, (700, 1, 36, 36), generator=generator, dtype=torch.uint8)
+    with torch.no_grad():
+        old = read(policy, states)
+    assert decodability(policy, states, old) > 0.5  # more features than states to fit them on would tell less
+    assert math.isnan(relearn_readout(policy, states, old).share)  # nothing was lost
+    wishes, few = [], torch.arange(32)
+    for shift in (1.0, -1.0):
+        wish = copy.deepcopy(old[few])
+        wish.location[:, 0].add_(shift)
+        wishes.append((states[few], wish))
+    assert plasticity.gradient_conflict(policy, wishes[0], wishes[0]) == pytest.approx(1.0, abs=1e-5)
+    assert plasticity.gradient_conflict(policy, wishes[0], wishes[1]) < 0.0
+
+
+def test_a_move_is_counted_once_and_without_targets(bandit: Any) -> None:
+    shared = PPO("CnnPolicy", pictures(True), n_steps=8, batch_size=8, device="cpu")
+    for model in (shared, *(build(algorithm, bandit) for algorithm in (SAC, TD3, DQN))):
+        policy: Any = model.policy
+        before = probes.learned_weights(policy)
+        moved = [p for optimizer in optimizers(model).values() for p in optimizer.param_groups[0]["params"]]
+        with torch.no_grad():
+            for parameter in policy.parameters():  # the targets too
+                parameter.add_(1.0)
+        squared = plasticity.update_norm(before, probes.learned_weights(policy)) ** 2
+        assert squared == pytest.approx(sum(p.numel() for p in moved), rel=1e-4)
+
+
+def test_frozen_weights_are_not_pulled_at(bandit: Any) -> None:
+    policy = build(PPO, bandit).policy
+    states = normal(64, 4)
+    now = read(policy, states).detach()
+    wish = copy.deepcopy(now)
+    wish.location.add_(1.0)
+    policy.mlp_extractor.policy_net.requires_grad_(False)
+    assert plasticity.gradient_conflict(policy, (states, wish), (states, wish)) == pytest.approx(1.0)
+    policy.action_net.requires_grad_(False)
+    with pytest.raises(ValueError, match=r"every weight of the acting network .* is frozen; expected one"):
+        plasticity.gradient_conflict(policy, (states, wish), (states, wish))
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"enable_critic_lstm": False}, {"n_lstm_layers": 2}])
+def test_a_recurrent_policy_is_probed_at_an_episodes_first_step(kwargs: dict[str, Any], bandit: Any) -> None:
+    contrib = pytest.importorskip("sb3_contrib")
+    kwargs = {"net_arch": [16], "lstm_hidden_size": 8, **kwargs}
+    model = contrib.RecurrentPPO(
+        "MlpLstmPolicy", as_vec_env(bandit(0, 2)), device="cpu", policy_kwargs=kwargs
+    )
+    states = normal(200, 4)
+    health = plasticity.layer_health(model.policy, states)
+    assert list(health) == ["mlp_extractor.policy_net.0", "mlp_extractor.value_net.0"]
+    hidden = activations(model.policy, states)["mlp_extractor.value_net.0"]
+    memory = blank_memory(model.policy, len(states))
+    with torch.no_grad():
+        expected = model.policy.predict_values(states, *memory)
+        torch.testing.assert_close(model.policy.value_net(hidden), expected)
+    assert decodability(model.policy, states, read(model.policy, states).detach()) > 0.99
