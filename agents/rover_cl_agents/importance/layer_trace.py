@@ -19,9 +19,9 @@ from rover_cl_agents.step_hooks import trained_parameters
 
 @dataclass(frozen=True, kw_only=True)
 class LayerTrace:
-    """One forward pass through the layers that the policy's `location` depends on.
+    """One forward pass through the layers that the policy's `location` depends on and that can learn.
 
-    SAC's layer of the spread isn't among them.
+    SAC's layer of the spread isn't among them, nor is a layer that was frozen.
     """
 
     outputs: Outputs
@@ -36,7 +36,14 @@ class LayerTrace:
     @property
     def parameters(self) -> list[Parameter]:
         """The layers' parameters: each layer's weight, then its bias if it has one."""
-        return [p for layer in self.layers.values() for p in layer.parameters()]
+        return list(self.named_parameters.values())
+
+    @property
+    def named_parameters(self) -> dict[str, Parameter]:
+        """The same by their names in the policy."""
+        return {
+            f"{name}.{own}": p for name, layer in self.layers.items() for own, p in layer.named_parameters()
+        }
 
     def gradients(self, directions: Tensor) -> Tensor:
         """Differentiate direction · location, each sample's for itself, by all parameters.
@@ -81,13 +88,17 @@ def trace(policy: BasePolicy, observations: Tensor) -> LayerTrace:
     try:
         with torch.enable_grad():
             outputs = read(policy, observations)
+            learning = [name for name in results if layers[name].weight.requires_grad]
             found = torch.autograd.grad(
-                outputs.location.sum(), list(results.values()), retain_graph=True, allow_unused=True
+                outputs.location.sum(),
+                [results[name] for name in learning],
+                retain_graph=True,
+                allow_unused=True,
             )
     finally:
         for handle in handles:
             handle.remove()
-    acting = [name for name, gradient in zip(results, found, strict=True) if gradient is not None]
+    acting = [name for name, gradient in zip(learning, found, strict=True) if gradient is not None]
     return LayerTrace(
         outputs=outputs,
         layers={name: layers[name] for name in acting},

@@ -16,7 +16,7 @@ from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, to_tensor
 from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
-from rover_cl_agents.step_hooks import optimizers
+from rover_cl_agents.step_hooks import optimizers, trained_parameters
 
 POOL = 4
 """A task's states are drawn from the latest POOL × samples observations."""
@@ -47,7 +47,8 @@ class GPM(Method):
     it would shift every old answer. It is the update that is projected, after Adam.
 
     The memory cannot outgrow the layers: (inputs + 1)² numbers each. A basis that is full stops its layer
-    for good; `free` tells. Value networks and the exploration spread are free.
+    for good; `free` tells. Value networks and the exploration spread are free. A layer that another method
+    freezes needs no protection, and one that it adds has its own basis.
 
     Args:
         config: The settings; or give them by name: `GPM(threshold=0.99)`.
@@ -71,15 +72,29 @@ class GPM(Method):
         self._recent = RecentStates(algorithm, POOL * self.config.samples)
         self._role = actor_role(algorithm.policy)
         self.bases: dict[str, Tensor] = {}
-        self._find_layers()
+        self._places: dict[str, list[slice]] | None = None
+        probe(algorithm)
 
-    def _find_layers(self) -> None:
-        """Find the acting network's layers, and where their parameters lie in the flat update."""
-        self._layers = probe(self.algorithm).layers
-        optimizer = optimizers(self.algorithm)[self._role]
-        self._places = {
-            name: locate(optimizer, list(layer.parameters())) for name, layer in self._layers.items()
-        }
+    def _layer(self, name: str) -> nn.Linear | None:
+        """Give the layer of this name, if the policy has it."""
+        found = dict(self.algorithm.policy.named_modules()).get(name)
+        return found if isinstance(found, nn.Linear) else None
+
+    def _located(self) -> dict[str, list[slice]]:
+        """Find where the protected layers' parameters lie in the flat update; those frozen now need nothing.
+
+        Not before the first step of a task: at its start other methods may exchange or freeze layers.
+        """
+        if self._places is None:
+            optimizer = optimizers(self.algorithm)[self._role]
+            trained = {id(p) for p in trained_parameters(optimizer)}
+            layers = {name: self._layer(name) for name in self.bases}
+            self._places = {
+                name: locate(optimizer, list(layer.parameters()))
+                for name, layer in layers.items()
+                if layer is not None and all(id(p) in trained for p in layer.parameters())
+            }
+        return self._places
 
     def on_task_start(self, task: int) -> None:
         """Begin to watch a task.
@@ -88,13 +103,14 @@ class GPM(Method):
             ValueError: if the acting network has other layers than those the bases are for.
         """
         self._recent.clear()
-        self._find_layers()  # the policy's parameters may be other objects than before
+        self._places = None
         self._check(self.bases)
 
     def _check(self, bases: dict[str, Tensor]) -> None:
-        widths = {name: _width(layer) for name, layer in self._layers.items()}
+        layers = {name: self._layer(name) for name in bases}
+        widths = {name: _width(layer) for name, layer in layers.items() if layer is not None}
         found = {name: basis.shape[-1] for name, basis in bases.items()}
-        if bases and found != widths:
+        if found != widths:
             raise ValueError(
                 f"the bases of GPM are for layers of {found} inputs; expected {widths}: the acting network's "
                 "layers must stay as they are."
@@ -107,7 +123,7 @@ class GPM(Method):
     def resume(self, task: int, state: State) -> None:
         """Watch on."""
         self._recent.load_state_dict(state)
-        self._find_layers()
+        self._places = None
 
     def on_rollout_end(self) -> None:
         """Watch the states that the policy meets."""
@@ -128,16 +144,18 @@ class GPM(Method):
             inputs = augmented(found.inputs[name], layer).double()
             old = self.bases.get(name, torch.zeros(0, _width(layer))).double()
             self.bases[name] = covering(inputs, old, self.config.threshold).float().contiguous()
+        self._places = None
 
     def adjust_update(self, role: str, delta: Tensor) -> Tensor:
         """Take each layer's span out of the step of its weights and its bias."""
         if role != self._role or not self.bases:
             return delta
         edited = delta.clone()
-        for name, basis in self.bases.items():
-            layer, places = self._layers[name], self._places[name]
+        for name, places in self._located().items():
+            layer = self._layer(name)
+            assert layer is not None, "it was located"
             columns = [delta[place].view(layer.out_features, -1) for place in places]
-            free = without(torch.cat(columns, dim=1), basis)
+            free = without(torch.cat(columns, dim=1), self.bases[name])
             parts = torch.split(free, [c.shape[1] for c in columns], dim=1)
             for place, part in zip(places, parts, strict=True):
                 edited[place] = part.flatten()
@@ -145,7 +163,8 @@ class GPM(Method):
 
     def free(self) -> dict[str, int]:
         """Count the input directions that each layer can still learn in, by the layer's name."""
-        return {name: _width(layer) - len(self.bases.get(name, ())) for name, layer in self._layers.items()}
+        layers = probe(self.algorithm).layers
+        return {name: _width(layer) - len(self.bases.get(name, ())) for name, layer in layers.items()}
 
     def describe(self) -> dict[str, int | float | str | bool]:
         """Give the settings."""
@@ -166,10 +185,9 @@ class GPM(Method):
         if generator is None or wrong:
             raise ValueError(f"the state of GPM needs 'generator' and 'basis.<layer>', not {wrong}.")
         bases = {name.removeprefix("basis."): tensor for name, tensor in tensors.items()}
-        self._find_layers()
         self._check(bases)
         self._generator.set_state(generator)
-        self.bases = bases
+        self.bases, self._places = bases, None
 
     def cost(self) -> Cost:
         """Give the bytes of the bases and of the task's latest states."""

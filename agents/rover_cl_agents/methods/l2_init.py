@@ -62,6 +62,13 @@ class L2Init(Method):
         if not self._start:
             weights = all_learned_weights(self.algorithm)
             self._start = {name: p.detach().clone() for name, p in weights.items()}
+        self._weights = {}
+
+    def _find(self) -> None:
+        """Find the weights that were noted and learn now.
+
+        Not before the first step of a task: at its start other methods may freeze or add layers.
+        """
         for role, weights in learned_weights(self.algorithm).items():
             held = {name: p for name, p in weights.items() if name in self._start}
             self._weights[role] = list(held.values())
@@ -71,12 +78,17 @@ class L2Init(Method):
     def penalty(self) -> Tensor:
         """Give the penalty at the present weights, a scalar with its graph."""
         weights = all_learned_weights(self.algorithm)
-        terms = [(weights[name] - start).square().sum() for name, start in self._start.items()]
+        held = {
+            name: start for name, start in self._start.items() if name in weights
+        }  # the others are frozen
+        terms = [(weights[name] - start).square().sum() for name, start in held.items()]
         return self.config.weight * torch.stack(terms).sum() if terms else torch.zeros(())
 
     @torch.no_grad()
     def auxiliary_gradient(self, role: str) -> Mapping[Parameter, Tensor] | None:
         """Give the penalty's gradient for the weights of optimiser `role`."""
+        if self._start and not self._weights:
+            self._find()
         if not self._weights.get(role):
             return None
         gradients = torch._foreach_sub(self._values[role], self._starts[role])
@@ -93,7 +105,7 @@ class L2Init(Method):
 
     def load_state_dict(self, state: State) -> None:
         """Take back what `state_dict` gave."""
-        weights = all_learned_weights(self.algorithm)
+        weights = dict(self.algorithm.policy.named_parameters())  # those that are frozen by now, too
         start: dict[str, Tensor] = {}
         for name, tensor in state.items():
             if name not in weights or not isinstance(tensor, Tensor):
@@ -102,7 +114,7 @@ class L2Init(Method):
                 shape = tuple(weights[name].shape)
                 raise ValueError(f"{name!r} has shape {tuple(tensor.shape)}; expected {shape}.")
             start[name] = tensor
-        self._start = start
+        self._start, self._weights = start, {}
 
     def cost(self) -> Cost:
         """Give the bytes of the weights that were noted."""

@@ -12,13 +12,13 @@ from torch.nn import functional
 
 from rover_cl_agents.experience.recent import RecentStates
 from rover_cl_agents.importance.fisher import score_vectors
-from rover_cl_agents.importance.layer_trace import locate, probe, trace
-from rover_cl_agents.importance.subspace import Basis, project_out
+from rover_cl_agents.importance.layer_trace import LayerTrace, locate, probe, trace
+from rover_cl_agents.importance.subspace import Basis, principal, project_out
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import Outputs, actor_role, to_tensor
 from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
-from rover_cl_agents.step_hooks import optimizers
+from rover_cl_agents.step_hooks import optimizers, trained_parameters
 
 POOL = 4
 """A task's states are drawn from the latest POOL × gradients observations."""
@@ -61,6 +61,7 @@ class OGD(Method):
 
     Over `max_vectors` the directions with the smallest second moment over all tasks are let go. A task
     visited again adds its directions as they are then. Value networks and the exploration spread are free.
+    Where another method freezes some of the weights, the others alone are kept from changing the answers.
 
     Args:
         config: The settings; or give them by name: `OGD(vectors=200)`.
@@ -85,14 +86,11 @@ class OGD(Method):
         self._generator = torch.Generator().manual_seed(seed)
         self._recent = RecentStates(algorithm, POOL * self.config.gradients)
         self._role = actor_role(algorithm.policy)
-        self._find_layers()
-        self.basis = Basis.empty(self._size)
-
-    def _find_layers(self) -> None:
-        """Find where the acting network's parameters lie in the flat update."""
-        parameters = probe(self.algorithm).parameters
-        self._slices = locate(optimizers(self.algorithm)[self._role], parameters)
-        self._size = sum(parameter.numel() for parameter in parameters)
+        probe(algorithm)
+        self.basis = Basis.empty(0)
+        self._names: list[str] = []
+        """The parameters that the entries of the basis' vectors belong to, in order."""
+        self._held: _Held | None = None
 
     def on_task_start(self, task: int) -> None:
         """Begin to watch a task.
@@ -101,15 +99,43 @@ class OGD(Method):
             ValueError: if the acting network has other parameters than those the basis is for.
         """
         self._recent.clear()
-        self._find_layers()  # the policy's parameters may be other objects than before
-        if self.basis.directions.shape[1] != self._size:
-            self._refuse(self.basis.directions.shape[1])
+        self._held = None
+        self._check(self.basis, self._names)
 
-    def _refuse(self, size: int) -> None:
-        raise ValueError(
-            f"the basis of OGD has vectors of {size} entries; expected {self._size}, the parameters of the "
-            "acting network, whose layers must stay as they are."
-        )
+    def _sizes(self, names: list[str]) -> list[int]:
+        """Count the entries of the parameters of these names; 0 where the policy has none."""
+        named = dict(self.algorithm.policy.named_parameters())
+        return [named[name].numel() if name in named else 0 for name in names]
+
+    def _check(self, basis: Basis, names: list[str]) -> None:
+        """Refuse a basis that isn't for the parameters of these names."""
+        sizes = self._sizes(names)
+        size = basis.directions.shape[-1]
+        if basis.directions.shape[1:] != (sum(sizes),) or 0 in sizes:
+            raise ValueError(
+                f"the basis of OGD has vectors of {size} entries; expected {sum(sizes)}, the parameters of "
+                "the acting network, whose layers must stay as they are."
+            )
+
+    def _found(self) -> _Held:
+        """Find what is to be taken out of the flat update.
+
+        Not before the first step of a task: at its start other methods may exchange or freeze layers.
+        """
+        if self._held is None:
+            named = dict(self.algorithm.policy.named_parameters())
+            optimizer = optimizers(self.algorithm)[self._role]
+            trained = {id(p) for p in trained_parameters(optimizer)}
+            learning = [id(named[name]) in trained for name in self._names]
+            parameters = [named[n] for n, learns in zip(self._names, learning, strict=True) if learns]
+            directions = self.basis.directions
+            if not all(learning):  # a frozen weight doesn't move: the others alone must leave the answers
+                mask = torch.tensor(learning).repeat_interleave(torch.tensor(self._sizes(self._names)))
+                directions = directions[:, mask]
+                if parameters:
+                    directions, _ = principal(directions, len(directions))
+            self._held = _Held(slices=locate(optimizer, parameters), directions=directions)
+        return self._held
 
     def pause(self) -> State:
         """Give the latest states."""
@@ -118,7 +144,7 @@ class OGD(Method):
     def resume(self, task: int, state: State) -> None:
         """Watch on."""
         self._recent.load_state_dict(state)
-        self._find_layers()
+        self._held = None
 
     def on_rollout_end(self) -> None:
         """Watch the states that the policy meets."""
@@ -135,9 +161,12 @@ class OGD(Method):
         policy.set_training_mode(False)
         order = torch.randperm(len(observations), generator=self._generator)
         states = to_tensor(policy, observations[order[: self.config.gradients].numpy()])
-        self.basis = self.basis.extended(
-            self.output_gradients(states), count=self.config.vectors, capacity=self.config.max_vectors
+        rows = self.output_gradients(states)
+        wider = functional.pad(self.basis.directions, (0, rows.shape[1] - self.basis.directions.shape[1]))
+        self.basis = Basis(directions=wider, strengths=self.basis.strengths).extended(
+            rows, count=self.config.vectors, capacity=self.config.max_vectors
         )
+        self._held = None
 
     def output_gradients(self, observations: Tensor) -> Tensor:
         """Take the gradients of the policy's outputs by the acting network's parameters.
@@ -146,25 +175,36 @@ class OGD(Method):
             observations: Shape (m, *observation); `all` uses the first gradients / outputs of them.
 
         Returns:
-            At most `gradients` of them, shape (rows, n).
+            At most `gradients` of them, shape (rows, n): 0 by parameters that no longer learn.
         """
         if self.config.directions == "sampled":
             found = trace(self.algorithm.policy, observations[: self.config.gradients])
-            return found.gradients(sampled_scores(found.outputs, self._generator))
+            return self._by_names(found, found.gradients(sampled_scores(found.outputs, self._generator)))
         outputs = probe(self.algorithm).outputs.location.shape[1]
         found = trace(self.algorithm.policy, observations[: -(-self.config.gradients // outputs)])
         rows = [found.gradients(vector) for vector in score_vectors(found.outputs)]
-        return torch.cat(rows)[: self.config.gradients]
+        return self._by_names(found, torch.cat(rows)[: self.config.gradients])
+
+    def _by_names(self, found: LayerTrace, rows: Tensor) -> Tensor:
+        """Bring gradients by the traced parameters into the order of the basis, new parameters last."""
+        named = found.named_parameters
+        parts = dict(zip(named, torch.split(rows, [p.numel() for p in named.values()], dim=1), strict=True))
+        self._names += [name for name in named if name not in self._names]
+        sizes = zip(self._names, self._sizes(self._names), strict=True)
+        return torch.cat([parts.get(name, rows.new_zeros(len(rows), size)) for name, size in sizes], dim=1)
 
     def adjust_update(self, role: str, delta: Tensor) -> Tensor:
         """Take the basis' span out of the acting network's step."""
         if role != self._role or not len(self.basis):
             return delta
-        step = torch.cat([delta[place] for place in self._slices])
-        free = project_out(step, self.basis.directions)
+        held = self._found()
+        if not held.slices:
+            return delta
+        step = torch.cat([delta[place] for place in held.slices])
+        free = project_out(step, held.directions)
         edited = delta.clone()
-        parts = torch.split(free, [place.stop - place.start for place in self._slices])
-        for place, part in zip(self._slices, parts, strict=True):
+        parts = torch.split(free, [place.stop - place.start for place in held.slices])
+        for place, part in zip(held.slices, parts, strict=True):
             edited[place] = part
         return edited
 
@@ -173,10 +213,11 @@ class OGD(Method):
         return asdict(self.config)
 
     def state_dict(self) -> State:
-        """Give the basis and the generator's state."""
+        """Give the basis with its parameters' names, and the generator's state."""
         state: State = {"generator": self._generator.get_state()}
         if len(self.basis):
             state |= {"directions": self.basis.directions, "strengths": self.basis.strengths}
+            state["parameters"] = " ".join(self._names)
         return state
 
     def load_state_dict(self, state: State) -> None:
@@ -185,18 +226,33 @@ class OGD(Method):
         generator = tensors.pop("generator", None)
         if generator is None or set(tensors) not in (set(), {"directions", "strengths"}):
             raise ValueError("the state of OGD needs 'generator', and 'directions' with 'strengths'.")
-        self._find_layers()
-        basis = Basis(**tensors) if tensors else Basis.empty(self._size)
-        if basis.directions.shape[1:] != (self._size,):
-            self._refuse(basis.directions.shape[-1])
+        basis = Basis(**tensors) if tensors else Basis.empty(0)
+        names = str(state.get("parameters", "")).split()
+        self._check(basis, names)
         if basis.strengths.shape != (len(basis),):
             raise ValueError(f"'strengths' has {len(basis.strengths)} entries; expected {len(basis)}.")
         self._generator.set_state(generator)
-        self.basis = basis
+        self.basis, self._names, self._held = basis, names, None
 
     def cost(self) -> Cost:
-        """Give the bytes of the basis and of the task's latest states."""
-        return Cost(bytes=self.basis.bytes + self._recent.bytes)
+        """Give the bytes of the basis, of its part on the weights that learn, if some are frozen, and of the
+        task's latest states.
+        """
+        if not len(self.basis):
+            return Cost(bytes=self._recent.bytes)
+        part = self._found().directions
+        own = 0 if part is self.basis.directions else part.numel() * part.element_size()
+        return Cost(bytes=self.basis.bytes + own + self._recent.bytes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Held:
+    """What is taken out of the flat update."""
+
+    slices: list[slice]
+    """Where the parameters that learn lie in it."""
+    directions: Tensor  # (k, n)
+    """Orthonormal rows, over these slices one behind the other."""
 
 
 def sampled_scores(outputs: Outputs, generator: torch.Generator) -> Tensor:

@@ -66,6 +66,7 @@ class SlowLayers(Method):
         super().bind(algorithm, seed)
         self._role = actor_role(algorithm.policy)
         self._learned = 0
+        self._slowing = False
         self._scale: Tensor | None = None  # shape (n,), of the acting network's optimiser
         self._slow()
 
@@ -89,17 +90,24 @@ class SlowLayers(Method):
     def on_task_start(self, task: int) -> None:
         """Slow the layers, if enough tasks were learned."""
         self._scale = None
-        if self.config.factor == 1.0 or self._learned < self.config.after:
-            return
-        slow = self._slow()
-        parameters = trained_parameters(optimizers(self.algorithm)[self._role])
-        self._scale = torch.cat(
-            [torch.full((p.numel(),), self.config.factor if id(p) in slow else 1.0) for p in parameters]
-        )
+        self._slowing = self.config.factor < 1.0 and self._learned >= self.config.after
+
+    def _scales(self) -> Tensor:
+        """Give the factor of each entry of the step, shape (n,).
+
+        Not before the first step of a task: at its start other methods may exchange or freeze layers.
+        """
+        if self._scale is None:
+            slow = self._slow()
+            parameters = trained_parameters(optimizers(self.algorithm)[self._role])
+            self._scale = torch.cat(
+                [torch.full((p.numel(),), self.config.factor if id(p) in slow else 1.0) for p in parameters]
+            )
+        return self._scale
 
     def adjust_update(self, role: str, delta: Tensor) -> Tensor:
         """Shorten the slow layers' part of the step, shape (n,)."""
-        return delta if role != self._role or self._scale is None else delta * self._scale
+        return delta * self._scales() if self._slowing and role == self._role else delta
 
     def on_task_end(self) -> None:
         """Count the task."""

@@ -45,14 +45,17 @@ class WeightDecay(Method):
         self.config = chosen(WeightDecayConfig, config, settings)
 
     def on_task_start(self, task: int) -> None:
-        """Find what decays."""
-        ours = {id(p) for p in all_learned_weights(self.algorithm).values()}
-        self._decays = {
-            role: torch.cat(
-                [torch.full((p.numel(),), float(id(p) in ours)) for p in trained_parameters(optimizer)]
-            )
-            for role, optimizer in optimizers(self.algorithm).items()
-        }
+        """Look anew for what decays, at the first step: other methods may freeze or add layers before it."""
+        self._decays: dict[str, Tensor] = {}  # by role, shape (n,), of 1 and 0
+
+    def _decaying(self, role: str) -> Tensor:
+        """Mark what decays in the flat step of optimiser `role`, shape (n,)."""
+        if role not in self._decays:
+            ours = {id(p) for p in all_learned_weights(self.algorithm).values()}
+            parameters = trained_parameters(optimizers(self.algorithm)[role])
+            marks = [torch.full((p.numel(),), float(id(p) in ours)) for p in parameters]
+            self._decays[role] = torch.cat(marks)
+        return self._decays[role]
 
     def adjust_update(self, role: str, delta: Tensor) -> Tensor:
         """Add the decay of the weights before the step, shape (n,)."""
@@ -62,7 +65,7 @@ class WeightDecay(Method):
         now = torch.cat([p.detach().flatten() for p in trained_parameters(optimizer)])
         rate = float(optimizer.param_groups[0]["lr"])
         # The step has been made by now: less it, the weights are those before it, to within rounding.
-        return delta - rate * self.config.weight * self._decays[role] * (now - delta)
+        return delta - rate * self.config.weight * self._decaying(role) * (now - delta)
 
     def describe(self) -> dict[str, int | float | str | bool]:
         """Give the settings."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +9,20 @@ import torch
 from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 from torch import Tensor
 
-from rover_cl_agents import ContinualLearner, PPOConfig
+from rover_cl_agents import (
+    EWC,
+    GPM,
+    MAS,
+    OGD,
+    ContinualLearner,
+    EchoReplay,
+    L2Init,
+    Method,
+    OnlineEWC,
+    PPOConfig,
+    SlowLayers,
+    WeightDecay,
+)
 from rover_cl_agents.methods.freeze import Freeze, FreezeConfig
 from rover_cl_agents.methods.headbank import HeadBank
 from rover_cl_agents.vec_env import as_vec_env
@@ -91,6 +106,43 @@ def test_with_a_head_for_each_task_the_first_is_kept_to_the_bit(bandit: Any) -> 
     learner.learn_task(bandit(1, 8), total_timesteps=256)
     assert (learner.predict(observations, task=0) == first).all()
     assert (learner.predict(observations, task=1) != first).any()
+
+
+OTHERS: dict[str, Callable[[], Method]] = {
+    "ewc": lambda: EWC(samples=64),
+    "online-ewc": lambda: OnlineEWC(samples=64),
+    "mas": lambda: MAS(samples=64),
+    "echo-replay": lambda: EchoReplay(capacity=20, batch_size=32, echoes=256, pool=64),
+    "ogd": lambda: OGD(vectors=10, gradients=20),
+    "gpm": lambda: GPM(threshold=0.5, samples=50),
+    "weight-decay": lambda: WeightDecay(weight=1.0),
+    "slow-layers": lambda: SlowLayers(layers=2, factor=0.5),
+    "l2-init": lambda: L2Init(weight=0.1),
+}
+"""What looks at single layers, or sizes something by them."""
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before", "behind"])
+@pytest.mark.parametrize("name", OTHERS)
+def test_others_go_on_with_the_layers_that_learn(name: str, first: bool, bandit: Any, tmp_path: Path) -> None:
+    other, freeze = OTHERS[name](), Freeze(layers=1)
+    model = PPOConfig(n_steps=16, batch_size=64, n_epochs=1, net=(8, 8)).build(bandit(0, 4), 0)
+    learner = ContinualLearner(model, [freeze, other] if first else [other, freeze])
+    learner.learn_task(bandit(0, 4), total_timesteps=64)
+    before = state(learner)
+    for task in (1, 0):
+        learner.learn_task(bandit(task, 4), total_timesteps=64)
+    layers = changed(before, state(learner))
+    assert "mlp_extractor.policy_net.0" not in layers
+    assert "mlp_extractor.policy_net.2" in layers
+    assert all(p.grad is None for layer in freeze.frozen for p in layer.parameters())
+    learner.save(tmp_path / "checkpoint")
+    again = ContinualLearner.load(tmp_path / "checkpoint", bandit(0, 4))
+    for each in (learner, again):
+        each.reseed(3)
+        each.learn_task(bandit(1, 4), total_timesteps=64)
+    assert not changed(state(learner), state(again))
+    assert learner.cost() == again.cost()
 
 
 def test_errors_say_what_was_expected(bandit: Any) -> None:

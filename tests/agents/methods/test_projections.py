@@ -12,8 +12,10 @@ from torch import Tensor
 
 from rover_cl_agents import ContinualLearner, Method
 from rover_cl_agents.methods.agem import AGEM
+from rover_cl_agents.methods.freeze import Freeze
 from rover_cl_agents.methods.gpm import GPM
 from rover_cl_agents.methods.ogd import OGD
+from rover_cl_agents.state import State
 from rover_cl_agents.step_hooks import optimizers, trained_parameters
 from rover_cl_agents.vec_env import as_vec_env
 
@@ -96,3 +98,30 @@ def test_value_networks_and_the_spread_are_free(
         free = {n for n in names.values() if "value" in n or "log_std" in n or "critic" in n}
         own = {names[id(p)] for p in parameters}
         assert touched == (set() if role == "critic" else own - free)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before", "behind"])
+def test_beside_a_frozen_layer_the_others_alone_leave_the_old_answers(first: bool, bandit: Any) -> None:
+    def learned(method: Method) -> tuple[State, dict[str, Tensor]]:
+        """What the method held after the first task, and how far the second moved the weights."""
+        methods = [Freeze(layers=1), method] if first else [method, Freeze(layers=1)]
+        learner = build(*ALGORITHMS[0], bandit, methods)
+        learner.learn_task(bandit(0, 2), total_timesteps=96)
+        held = method.state_dict()
+        start = {name: p.detach().clone() for name, p in learner.algorithm.policy.named_parameters()}
+        learner.learn_task(bandit(1, 2), total_timesteps=96)
+        named = learner.algorithm.policy.named_parameters()
+        return held, {name: p.detach() - start[name] for name, p in named}
+
+    held, moved = learned(OGD(vectors=20, gradients=40))
+    names, directions = str(held["parameters"]).split(), held["directions"]
+    step = torch.cat([moved[name].flatten() for name in names])
+    assert len(names) == 6 and not moved["mlp_extractor.policy_net.0.weight"].any()
+    assert isinstance(directions, Tensor) and step.norm() > 0.01
+    assert float((directions @ step).norm() / step.norm()) < 1e-4
+    held, moved = learned(GPM(threshold=0.9, samples=50))
+    for name in ("mlp_extractor.policy_net.2", "action_net"):
+        basis = held[f"basis.{name}"]
+        step = torch.cat([moved[f"{name}.weight"], moved[f"{name}.bias"][:, None]], dim=1)
+        assert isinstance(basis, Tensor) and step.norm() > 0.01
+        assert float((step @ basis.T).norm() / step.norm()) < 1e-4
