@@ -13,9 +13,8 @@ from rover_cl_agents.method import Cost
 from rover_cl_agents.probes.plasticity import unit_activity
 from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
-from rover_cl_agents.units.hidden_layers import HiddenLayer
+from rover_cl_agents.units.hidden_layers import HiddenLayer, hidden_layers
 from rover_cl_agents.units.renewal import UnitRenewal
-from rover_cl_agents.units.reset import replaceable_layers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +143,7 @@ class CBP(UnitRenewal):
         generator, replaced = state.get("generator"), state.get("replaced")
         if not isinstance(generator, Tensor) or not isinstance(replaced, int):
             raise ValueError("the state of CBP needs 'replaced' and a 'generator' tensor.")
-        layers = {each.name: each for group in replaceable_layers(self.algorithm).values() for each in group}
+        layers = {each.name: each for each in hidden_layers(self.algorithm.policy)}  # frozen ones, too
         for key in state:
             kind, _, name = key.partition(".")
             known = (

@@ -123,7 +123,7 @@ class ShrinkPerturb(Method):
         learned, generator = rest.pop("learned", None), rest.pop("generator", None)
         if not isinstance(learned, int) or not isinstance(generator, Tensor):
             raise ValueError("the state of ShrinkPerturb needs 'learned' and a 'generator' tensor.")
-        weights = all_learned_weights(self.algorithm)
+        weights = dict(self.algorithm.policy.named_parameters())  # those that are frozen by now, too
         noted: dict[str, float] = {}
         start: dict[str, Tensor] = {}
         for key, value in rest.items():

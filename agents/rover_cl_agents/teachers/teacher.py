@@ -9,6 +9,7 @@ from stable_baselines3.common.preprocessing import get_obs_shape
 from torch import Tensor, nn
 
 from rover_cl_agents.outputs import Outputs, read, to_tensor
+from rover_cl_agents.policies.parted import PartedLinear
 
 
 class Teacher:
@@ -87,18 +88,25 @@ class Teacher:
             ValueError: if the names or shapes aren't those of the acting network.
         """
         weights = {key.removeprefix("teacher."): tensor for key, tensor in state.items()}
-        expected = acting_parameters(self._policy) if weights else {}
-        odd = sorted(set(weights) ^ set(expected))
+        known = dict(self._policy.named_parameters())
+        lacking = self._undivided() - set(weights) if weights else set()
+        odd = sorted(lacking | (set(weights) - set(known)))
         if odd:
-            side = "lacks" if odd[0] in expected else "has an unknown"
+            side = "lacks" if odd[0] in known else "has an unknown"
             raise ValueError(f"the state of a teacher {side} weight {odd[0]!r} for this policy.")
         for name, tensor in weights.items():
-            if tensor.shape != expected[name].shape:
+            if tensor.shape != known[name].shape:
                 raise ValueError(
                     f"the teacher's {name!r} has shape {tuple(tensor.shape)}; "
-                    f"expected {tuple(expected[name].shape)}."
+                    f"expected {tuple(known[name].shape)}."
                 )
         self._weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
+
+    def _undivided(self) -> set[str]:
+        """Name the acting weights that every teacher has; parts may have come in after it was copied."""
+        divided = [n for n, module in self._policy.named_modules() if isinstance(module, PartedLinear)]
+        parts = tuple(f"{name}." for name in divided)
+        return {name for name in acting_parameters(self._policy) if not name.startswith(parts)}
 
 
 class _Reader(nn.Module):

@@ -28,7 +28,11 @@ class UnitRenewal(Method):
             ValueError: if no network has a hidden layer.
         """
         super().bind(algorithm, seed)
-        replaceable_layers(algorithm)
+        if not any(replaceable_layers(algorithm).values()):
+            raise ValueError(
+                f"{type(algorithm.policy).__name__} has no hidden layer that is trained; "
+                "expected at least one."
+            )
         self._generator = torch.Generator().manual_seed(seed)
         self._sizes: dict[str, float] = {}
         self._layers: dict[str, list[HiddenLayer]] = {}
@@ -74,7 +78,7 @@ class UnitRenewal(Method):
             return
         edits = Edits(optimizers(self.algorithm)[role])
         for layer, hidden in zip(self._layers[role], seen, strict=True):
-            if hidden is None:
+            if hidden is None or not edits.hold(layer):
                 continue
             units = self.choose(layer, hidden)
             if len(units):

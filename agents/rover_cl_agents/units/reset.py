@@ -18,9 +18,6 @@ def replaceable_layers(algorithm: BaseAlgorithm) -> dict[str, list[HiddenLayer]]
     """Give each optimiser's layers of hidden units, by role, from input to output.
 
     Left out are layers that are frozen in part, and those whose units aren't read one by one.
-
-    Raises:
-        ValueError: if no layer is left.
     """
     layers = hidden_layers(algorithm.policy)
     found: dict[str, list[HiddenLayer]] = {}
@@ -36,10 +33,6 @@ def replaceable_layers(algorithm: BaseAlgorithm) -> dict[str, list[HiddenLayer]]
             )
             and all(reader.in_features == layer.incoming.out_features for reader in layer.outgoing)
         ]
-    if not any(found.values()):
-        raise ValueError(
-            f"{type(algorithm.policy).__name__} has no hidden layer that is trained; expected at least one."
-        )
     return found
 
 
@@ -71,6 +64,11 @@ class Edits:
 
     def __bool__(self) -> bool:
         return bool(self._touched)
+
+    def hold(self, layer: HiddenLayer) -> bool:
+        """Say whether the optimiser trains all of a layer: another method may have frozen some of it."""
+        linears = (layer.incoming, *layer.outgoing)
+        return all(p in self._offsets for linear in linears for p in linear.parameters())
 
     @torch.no_grad()
     def renew(

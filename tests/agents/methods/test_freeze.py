@@ -10,6 +10,7 @@ from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 from torch import Tensor
 
 from rover_cl_agents import (
+    CBP,
     EWC,
     GPM,
     MAS,
@@ -20,6 +21,8 @@ from rover_cl_agents import (
     Method,
     OnlineEWC,
     PPOConfig,
+    ReDo,
+    ShrinkPerturb,
     SlowLayers,
     WeightDecay,
 )
@@ -28,7 +31,7 @@ from rover_cl_agents.methods.headbank import HeadBank
 from rover_cl_agents.vec_env import as_vec_env
 
 SMALL = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(32, 32))
-OFF = {"learning_starts": 32, "buffer_size": 500, "batch_size": 16}
+OFF: dict[str, Any] = {"learning_starts": 32, "buffer_size": 500, "batch_size": 16}
 
 
 def state(learner: ContinualLearner) -> dict[str, Tensor]:
@@ -143,6 +146,36 @@ def test_others_go_on_with_the_layers_that_learn(name: str, first: bool, bandit:
         each.learn_task(bandit(1, 4), total_timesteps=64)
     assert not changed(state(learner), state(again))
     assert learner.cost() == again.cost()
+
+
+KEEPERS: dict[str, Callable[[], Method]] = {
+    "cbp": lambda: CBP(replacement_rate=0.2, maturity=1),
+    "redo": lambda: ReDo(period=2, threshold=0.9),
+    "shrink-perturb": lambda: ShrinkPerturb(amount=0.2),
+}
+"""What remembers units or weights from before they were frozen."""
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before", "behind"])
+@pytest.mark.parametrize("name", KEEPERS)
+def test_what_is_known_of_a_frozen_layer_comes_back_from_a_checkpoint(
+    name: str, first: bool, bandit: Any, tmp_path: Path
+) -> None:
+    def make(task: int) -> Any:
+        return as_vec_env(bandit(task, 2, discrete=True))
+
+    other, freeze = KEEPERS[name](), Freeze(layers=2)
+    net = {"net_arch": [8, 8]}
+    model = DQN("MlpPolicy", make(0), seed=0, device="cpu", policy_kwargs=net, **OFF)
+    learner = ContinualLearner(model, [freeze, other] if first else [other, freeze])
+    for task in range(2):  # in the second no hidden layer is left to learn
+        learner.learn_task(make(task), total_timesteps=96)
+    learner.save(tmp_path / "checkpoint")
+    again = ContinualLearner.load(tmp_path / "checkpoint", make(0))
+    for each in (learner, again):
+        each.reseed(3)
+        each.learn_task(make(0), total_timesteps=96)
+    assert not changed(state(learner), state(again))
 
 
 def test_errors_say_what_was_expected(bandit: Any) -> None:

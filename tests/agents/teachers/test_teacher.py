@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
-from torch import nn
+from torch import Tensor, nn
 
-from rover_cl_agents import ContextConfig
+from rover_cl_agents import SDFT, ContextConfig, ContinualLearner, HeadBank, LoRA, Progressive
 from rover_cl_agents.outputs import read
 from rover_cl_agents.teachers.teacher import Teacher, acting_parameters, probe
 from rover_cl_agents.vec_env import as_vec_env
@@ -142,6 +143,19 @@ def test_state_round_trip_and_refusals(bandit: Any) -> None:
         other.load_state_dict({n: t for n, t in state.items() if "log_std" not in n})
     with pytest.raises(ValueError, match=r"'log_std' has shape \(3,\); expected \(2,\)"):
         other.load_state_dict({**state, "teacher.log_std": torch.zeros(3)})
+
+
+@pytest.mark.parametrize("make", [HeadBank, Progressive, LoRA])
+def test_a_teacher_from_before_the_latest_part_comes_back(make: Any, bandit: Any, tmp_path: Path) -> None:
+    learner = ContinualLearner(build(bandit, n_steps=16, batch_size=32), [make(), SDFT(batch_size=16)])
+    for task in range(2):
+        learner.learn_task(bandit(task, 2), total_timesteps=64)
+    learner.save(tmp_path / "checkpoint")
+    again = ContinualLearner.load(tmp_path / "checkpoint", bandit(0, 2))
+    ours, theirs = (each.methods[1].state_dict() for each in (learner, again))
+    assert ours.keys() == theirs.keys() and len(ours) > 1
+    for name, tensor in ours.items():
+        assert isinstance(tensor, Tensor) and tensor.equal(torch.as_tensor(theirs[name]))
 
 
 def test_the_probe_is_one_observation(bandit: Any) -> None:
