@@ -15,6 +15,10 @@ from torch import Tensor, nn
 from rover_cl_agents.step_hooks import optimizers
 
 
+class DividedLayer(nn.Module):
+    """What sits in the place of a linear layer, and has a part for each task."""
+
+
 def acting_stack(policy: BasePolicy) -> nn.Sequential:
     """Find the acting network's stack of layers: linear layers and activations in turn.
 

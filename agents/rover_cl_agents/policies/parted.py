@@ -7,10 +7,11 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from rover_cl_agents.networks import DividedLayer
 from rover_cl_agents.policies.selection import Selection
 
 
-class PartedLinear(nn.Module, ABC):
+class PartedLinear(DividedLayer, ABC):
     """What takes the place of a linear layer in a network whose tasks have parts of their own.
 
     Part 0 is the layer that was there, the same parameters, so that the first task is learned as without

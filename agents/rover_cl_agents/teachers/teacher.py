@@ -8,8 +8,8 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.preprocessing import get_obs_shape
 from torch import Tensor, nn
 
+from rover_cl_agents.networks import DividedLayer
 from rover_cl_agents.outputs import Outputs, read, to_tensor
-from rover_cl_agents.policies.parted import PartedLinear
 
 
 class Teacher:
@@ -104,7 +104,7 @@ class Teacher:
 
     def _undivided(self) -> set[str]:
         """Name the acting weights that every teacher has; parts may have come in after it was copied."""
-        divided = [n for n, module in self._policy.named_modules() if isinstance(module, PartedLinear)]
+        divided = [n for n, module in self._policy.named_modules() if isinstance(module, DividedLayer)]
         parts = tuple(f"{name}." for name in divided)
         return {name for name in acting_parameters(self._policy) if not name.startswith(parts)}
 

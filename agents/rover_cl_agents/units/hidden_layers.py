@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
@@ -13,7 +13,7 @@ from stable_baselines3.sac.policies import SACPolicy
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from rover_cl_agents.networks import acting_stack, hidden_stacks
+from rover_cl_agents.networks import DividedLayer, acting_stack, hidden_stacks
 from rover_cl_agents.outputs import read
 from rover_cl_agents.recurrent import acting_lstm, blank_memory
 
@@ -33,8 +33,10 @@ class HiddenLayer:
     """What feeds the units."""
     parts: range
     """Where the modules between `incoming` and its readers are in the stack: mostly one activation."""
+    reader: nn.Module
+    """What is given the units' values whenever they are asked: a linear layer, or one with parts."""
     outgoing: tuple[nn.Linear, ...]
-    """What reads the units, in the stack or behind it."""
+    """What reads the units, in the stack or behind it: each head, where each task has its own."""
     acting: bool
     """Whether the layer is the acting network's."""
 
@@ -61,22 +63,29 @@ def hidden_layers(policy: BasePolicy) -> list[HiddenLayer]:
         head, _, rest = name.partition(".")
         target = modules.get(f"{head}_target.{rest}")
         stacks = (stack, target) if isinstance(target, nn.Sequential) else (stack,)
-        places = [place for place, part in enumerate(stack) if isinstance(part, nn.Linear)]
+        places = [place for place, part in enumerate(stack) if isinstance(part, nn.Linear | DividedLayer)]
         for place, following in zip(places, [*places[1:], len(stack)], strict=True):
+            incoming = stack[place]
             readers = (stack[following],) if following < len(stack) else _heads(policy, name)
             parts = range(place + 1, following)
-            if readers and parts:
+            if readers and parts and isinstance(incoming, nn.Linear):
                 found.append(
                     HiddenLayer(
                         name=f"{name}.{place}",
                         stacks=stacks,
-                        incoming=cast(nn.Linear, stack[place]),
+                        incoming=incoming,
                         parts=parts,
-                        outgoing=cast(tuple[nn.Linear, ...], readers),
+                        reader=readers[0],
+                        outgoing=tuple(linear for reader in readers for linear in _linears(reader)),
                         acting=stack is acting_stack(policy),
                     )
                 )
     return found
+
+
+def _linears(reader: nn.Module) -> tuple[nn.Linear, ...]:
+    """Give the linear layers that a reader is or holds."""
+    return tuple(module for module in reader.modules() if isinstance(module, nn.Linear))
 
 
 def _heads(policy: Any, stack: str) -> tuple[nn.Module, ...]:
@@ -88,17 +97,22 @@ def _heads(policy: Any, stack: str) -> tuple[nn.Module, ...]:
         heads = (policy.value_net,)
     elif isinstance(policy, SACPolicy) and stack == "actor.latent_pi":
         heads = (policy.actor.mu, policy.actor.log_std)
-    return tuple(head for head in heads if isinstance(head, nn.Linear))
+    return tuple(head for head in heads if isinstance(head, nn.Linear | DividedLayer))
 
 
 def acting_layers(policy: BasePolicy) -> list[HiddenLayer]:
     """List the acting network's layers of hidden units, from input to output.
 
     Raises:
-        ValueError: if it has none.
+        ValueError: if it has none, or they are divided among the tasks.
     """
-    acting_stack(policy)
+    stack = acting_stack(policy)
     found = [layer for layer in hidden_layers(policy) if layer.acting]
+    if not found and any(isinstance(part, DividedLayer) for part in stack):
+        raise ValueError(
+            f"the acting network of {type(policy).__name__} has its hidden layers divided among the tasks; "
+            "expected layers that all tasks share, as without a method or with HeadBank."
+        )
     if not found:
         raise ValueError(
             f"the acting network of {type(policy).__name__} has no hidden layer; expected at least one "
@@ -120,7 +134,7 @@ def activations(policy: BasePolicy, observations: Tensor) -> dict[str, Tensor]:
     Returns:
         By the layer's name, shape (n, units).
     """
-    recorders = {layer.name: (layer.outgoing[0], Recorder(always=True)) for layer in hidden_layers(policy)}
+    recorders = {layer.name: (layer.reader, Recorder(always=True)) for layer in hidden_layers(policy)}
     handles = [reader.register_forward_pre_hook(recorder) for reader, recorder in recorders.values()]
     try:
         read(policy, observations)
@@ -177,7 +191,7 @@ class UnitWatch:
         self.detach()
         self._recorders = [Recorder() for _ in layers]
         self._handles = [
-            layer.outgoing[0].register_forward_pre_hook(recorder)
+            layer.reader.register_forward_pre_hook(recorder)
             for layer, recorder in zip(layers, self._recorders, strict=True)
         ]
 
