@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from rover_cl_agents import arguments, task_switch
+from rover_cl_agents import arguments, composition, task_switch
 from rover_cl_agents.actor import Actor
 from rover_cl_agents.arguments import Shown
 from rover_cl_agents.binding import bind_methods
@@ -53,6 +53,9 @@ class ContinualLearner:
         reset_optimizer: Clear the optimisers' moments at a task switch.
         reset_buffer: Empty the off-policy buffer at a task switch.
 
+    Raises:
+        ValueError: if a method doesn't fit the algorithm, or two of them don't go together.
+
     Example:
         >>> learner = ContinualLearner(PPO("MlpPolicy", env, device="cpu"), [Replay()])  # doctest: +SKIP
         >>> learner.learn_task(env, total_timesteps=100_000)  # doctest: +SKIP
@@ -75,6 +78,7 @@ class ContinualLearner:
         reset_buffer: bool = True,
     ) -> None:
         self.methods = arguments.checked_methods(methods)
+        composition.refuse(self.methods)
         arguments.check_algorithm(algorithm, self.methods)
         arguments.check_boundaries(boundaries)
         self.algorithm = algorithm
