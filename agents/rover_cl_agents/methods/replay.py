@@ -13,11 +13,12 @@ from torch import Tensor
 
 from rover_cl_agents.experience.bounds import fed_bounds
 from rover_cl_agents.experience.recent import RecentStates, refuse_unanswered
+from rover_cl_agents.importance.holder import blank
 from rover_cl_agents.memory import diversity, eviction, insertion
 from rover_cl_agents.memory.echoes import Echoes
 from rover_cl_agents.memory.task_memory import Memory, check_precision
 from rover_cl_agents.method import Cost, Method
-from rover_cl_agents.outputs import actor_role, distance, read, to_tensor
+from rover_cl_agents.outputs import actor_role, distance, linear_layers, read, to_tensor
 from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 
@@ -116,7 +117,8 @@ class Replay(Method):
         """Take the algorithm and a seed; nothing is stored yet.
 
         Raises:
-            ValueError: if the algorithm's states can't be stored, or its answers read.
+            ValueError: if the algorithm's states can't be stored or its answers read, or if states are to be
+                chosen by gradients, and the acting network has a layer with parameters that isn't linear.
         """
         super().bind(algorithm, seed)
         config = self.config
@@ -139,6 +141,19 @@ class Replay(Method):
         self._recent = RecentStates(algorithm, config.pool or POOL * config.capacity, marked=marked)
         self._role = actor_role(algorithm.policy)
         self._task = 0
+        if config.weight and config.insertion == "diversity" and config.kernel == "gradients":
+            self._check_layers()
+
+    def _check_layers(self) -> None:
+        """Refuse a network whose gradients aren't known for each state."""
+        policy = self.algorithm.policy
+        try:
+            linear_layers(policy, blank(policy))
+        except ValueError as error:
+            raise ValueError(
+                f"kernel is 'gradients' with insertion 'diversity': {error} Set kernel='observations', or "
+                "another insertion."
+            ) from error
 
     def on_task_start(self, task: int) -> None:
         """Begin to watch a task."""

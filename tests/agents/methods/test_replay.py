@@ -9,7 +9,7 @@ import pytest
 import torch
 from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 
-from rover_cl_agents import PPOConfig, Replay, ReplayConfig
+from rover_cl_agents import ContextConfig, PPOConfig, Replay, ReplayConfig
 from rover_cl_agents.learner import ContinualLearner
 from rover_cl_agents.outputs import distance, read
 from rover_cl_agents.vec_env import as_vec_env
@@ -256,3 +256,14 @@ def test_an_eviction_without_a_limit_would_do_nothing() -> None:
     with pytest.raises(ValueError, match="eviction is 'fifo' with total 0, where nobody ever leaves"):
         Replay(eviction="fifo")
     assert Replay(eviction="fifo", total=100).config.total == 100
+
+
+def test_gradients_that_nobody_knows_are_refused_at_once(bandit: Any) -> None:
+    context = ContextConfig(steps=2, kind="attention")
+    env = context.wrap(as_vec_env(bandit(0, 2)))
+    kwargs = {"net_arch": [8], **context.policy_kwargs()}
+    model = PPO("MlpPolicy", env, n_steps=16, batch_size=32, device="cpu", policy_kwargs=kwargs)
+    with pytest.raises(ValueError, match=r"kernel is 'gradients'.*AttentionWindow.*kernel='observations'"):
+        Replay(insertion="diversity").bind(model, 0)
+    Replay(insertion="diversity", kernel="observations").bind(model, 0)
+    Replay(insertion="diversity", weight=0.0).bind(model, 0)
