@@ -60,7 +60,7 @@ def test_soft_actor_critic_begins_each_task_with_little_entropy(bandit: Any) -> 
     learner.learn_task(bandit(0, 4), 32)
     model: Any = learner.algorithm
     assert float(model.log_ent_coef.detach().exp()) != pytest.approx(config.entropy, rel=1e-6)
-    learner._switch()
+    learner.switch.put_back(learner.algorithm)
     assert float(model.log_ent_coef.detach().exp()) == pytest.approx(config.entropy)
 
 
