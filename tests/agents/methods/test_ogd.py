@@ -56,6 +56,21 @@ def test_a_learn_run_leaves_the_protected_span_alone(
     assert low <= float((protected @ moved).norm() / moved.norm()) <= high
 
 
+def test_small_steps_leak_no_more_than_their_rounding(bandit: Any) -> None:
+    ogd = OGD(vectors=200, gradients=400)
+    learner = learned(bandit, ogd)
+    start, protected = acting_weights(learner), ogd.basis.directions
+    learner.algorithm.lr_schedule = lambda _progress: 1e-6
+    updates = learner.algorithm._n_updates
+    learner.learn_task(bandit(1), total_timesteps=512)
+    steps = 4 * (learner.algorithm._n_updates - updates)  # 4 minibatches an epoch
+    moved = acting_weights(learner) - start
+    leak = float((protected @ moved).norm())
+    assert leak / float(moved.norm()) > 1e-5
+    rounding = torch.finfo(torch.float32).eps / 2 * start.norm()
+    assert leak < float(rounding) * steps**0.5
+
+
 def test_a_step_inside_the_span_is_undone_and_one_across_it_is_kept(bandit: Any) -> None:
     ogd = OGD(vectors=10, gradients=20)
     learner = learned(bandit, ogd)
