@@ -79,10 +79,16 @@ RULES = (
         why="both divide the acting network among the tasks; expected one of the two.",
     ),
     Rule(
-        one=_any(Isolation),
+        one=DIVIDING,
         other=_remembers,
-        why="{other} would ask the part of the task at hand about old tasks' states, which parts of their "
-        "own answer; expected {one} alone, or {other} alone.",
+        why="{one} keeps old tasks' answers by itself, so that {other} has nothing to hold; expected {one} "
+        "alone, or {other} alone.",
+    ),
+    Rule(
+        one=_any(HeadBank),
+        other=_any(Generative),
+        why="{other} doesn't know which task a generated state is of, and so which head answers it; expected "
+        "replay or distill in the place of {other}.",
     ),
     Rule(
         one=EXCHANGING,

@@ -13,6 +13,7 @@ from rover_cl_agents import (
     ContinualLearner,
     Distillation,
     Freeze,
+    Generative,
     HeadBank,
     LayerNorm,
     Method,
@@ -81,7 +82,11 @@ def test_any_two_methods_learn_two_tasks_and_come_back_or_are_refused_at_once(
     [
         (lambda: [HeadBank(), Progressive()], "headbank, progressive: both divide.*one of the two"),
         (lambda: [EWC(proximal=True), PackNet()], "ewc, packnet: .*expected packnet alone, or ewc alone"),
-        (lambda: [PackNet(), Replay()], "packnet, replay: replay would ask the part of the task at hand"),
+        (lambda: [PackNet(), Replay()], "packnet, replay: packnet keeps old tasks' answers by itself"),
+        (
+            lambda: [Generative(), HeadBank()],
+            "generative, headbank: .*which head.*expected replay or distill",
+        ),
         (lambda: [Progressive(), LayerNorm()], "progressive, layernorm: .*several columns"),
         (lambda: [PackNet(), LayerNorm()], "expected layernorm before packnet"),
         (lambda: [HeadBank(), Sharpen(variant="fta")], "expected sharpen before headbank"),

@@ -87,11 +87,12 @@ class Echoes:
             found = [answer(self._make(task, block)[0]).location for block in range(self._blocks)]
         self._answers[task] = narrowed(torch.cat(found), self._precision).detach().clone()
 
-    def sample(self, count: int) -> tuple[Tensor, Outputs]:
+    def sample(self, count: int) -> tuple[Tensor, Outputs, Tensor]:
         """Draw whole blocks with replacement, by a generator of its own: `count` echoes, rounded up.
 
         Returns:
-            The observations, and the answers to keep. The scale of an answer is that of its nearer parent.
+            The observations, the answers to keep, and the task of each, int64, shape (n,). The scale of an
+            answer is that of its nearer parent.
 
         Raises:
             ValueError: if there are none.
@@ -102,18 +103,20 @@ class Echoes:
         drawn = torch.randint(
             len(tasks) * self._blocks, (max(1, -(-count // BLOCK)),), generator=self._generator
         )
-        observations, locations, scales, kind = [], [], [], None
+        observations, locations, scales, owners, kind = [], [], [], [], None
         for number in drawn.tolist():
             task, block = tasks[number // self._blocks], number % self._blocks
             states, parents = self._make(task, block)
             observations.append(states)
             locations.append(widened(self._answers[task][block * BLOCK : (block + 1) * BLOCK]))
+            owners.append(torch.full((BLOCK,), task))
             kind = parents.kind
             if parents.log_scale is not None:
                 scales.append(parents.log_scale)
         assert kind is not None, "at least one block was drawn"
         scale = torch.cat(scales) if scales else None
-        return torch.cat(observations), Outputs(kind=kind, location=torch.cat(locations), log_scale=scale)
+        answers = Outputs(kind=kind, location=torch.cat(locations), log_scale=scale)
+        return torch.cat(observations), answers, torch.cat(owners)
 
     def _make(self, task: int, block: int) -> tuple[Tensor, Outputs]:
         """Make one block of a task's echoes, and give the nearer parents' answers."""

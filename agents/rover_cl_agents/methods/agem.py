@@ -14,6 +14,7 @@ from rover_cl_agents.experience.recent import RecentStates, refuse_unanswered
 from rover_cl_agents.memory.task_memory import Memory
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, distance, read, to_tensor
+from rover_cl_agents.policies.parted import each_by_its_task
 from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 from rover_cl_agents.step_hooks import optimizers, trained_parameters
@@ -180,13 +181,17 @@ class AGEM(Method):
         parameters = trained_parameters(optimizers(self.algorithm)[self._role])
         with torch.enable_grad():
             loss = self._old_loss() if self._rewarded else self._distance()
+        if not loss.requires_grad:  # all that the old answers depend on is frozen
+            return torch.zeros(sum(p.numel() for p in parameters), device=loss.device)
         found = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
         return torch.cat([gradient.flatten() for gradient in found])
 
     def _distance(self) -> Tensor:
         """Give the mean distance to the stored answers."""
-        observations, cached = self.memory.sample(self.config.batch_size)
-        return distance(read(self.algorithm.policy, observations), cached)
+        index = self.memory.draw(self.config.batch_size)
+        observations, cached = self.memory.at(index)
+        with each_by_its_task(self.algorithm.policy, self.memory.tasks[index]):
+            return distance(read(self.algorithm.policy, observations), cached)
 
     def _old_loss(self) -> Tensor:
         """Give the policy-gradient loss of stored transitions."""
@@ -196,7 +201,8 @@ class AGEM(Method):
         if cached.log_scale is None:  # a categorical policy takes plain numbers
             actions = actions.flatten()
         policy: Any = self.algorithm.policy
-        _, log_probs, _ = policy.evaluate_actions(states, actions)
+        with each_by_its_task(policy, self.memory.tasks[index]):
+            _, log_probs, _ = policy.evaluate_actions(states, actions)
         ratios = torch.exp(log_probs.detach() - self.memory.beside("log_probs", index)).clamp_max(1.0)
         loss: Tensor = -(ratios * self.memory.beside("advantages", index) * log_probs).mean()
         return loss

@@ -20,6 +20,7 @@ from rover_cl_agents.memory.life_memory import LifeMemory, check_admission
 from rover_cl_agents.memory.task_memory import check_precision, drifts, narrowed, widened
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import Kind, Outputs, distance, read, to_tensor
+from rover_cl_agents.policies.parted import each_by_its_task
 from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 
@@ -165,6 +166,11 @@ class CLEAR(Method):
             return None
         places = self.memory.draw(max(1, self.config.batch_size // self._unroll))
         rows = self.memory.at(places)
+        with each_by_its_task(self._policy, rows["tasks"].repeat_interleave(self._unroll)):
+            return self._loss(places, rows)
+
+    def _loss(self, places: Tensor, rows: dict[str, Tensor]) -> Tensor:
+        """Give the losses on the rows at `places`."""
         states, loss = widened(rows["observations"]).flatten(0, 1), torch.zeros(())
         if self.config.weight:
             current, cached = read(self._policy, states), _cached(rows)

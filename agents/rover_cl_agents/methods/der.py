@@ -21,6 +21,7 @@ from rover_cl_agents.memory.life_memory import LifeMemory, check_admission
 from rover_cl_agents.memory.task_memory import check_precision, narrowed, widened
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, read, to_tensor
+from rover_cl_agents.policies.parted import each_by_its_task
 from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 
@@ -157,12 +158,14 @@ class DER(Method):
         if self.config.weight:
             places = self.memory.draw(self.config.batch_size)
             rows = self.memory.at(places)
-            outputs = raw_outputs(self.algorithm.policy, widened(rows["observations"]))
+            with each_by_its_task(self.algorithm.policy, rows["tasks"]):
+                outputs = raw_outputs(self.algorithm.policy, widened(rows["observations"]))
             self.memory.note(places, (outputs - rows["outputs"]).square().mean(dim=1))
             loss = loss + self.config.weight * functional.mse_loss(outputs, rows["outputs"])
         if self.config.label_weight:
             rows = self.memory.at(self.memory.draw(self.config.batch_size))
-            loss = loss + self.config.label_weight * self._label_loss(rows)
+            with each_by_its_task(self.algorithm.policy, rows["tasks"]):
+                loss = loss + self.config.label_weight * self._label_loss(rows)
         return loss
 
     def _label_loss(self, rows: dict[str, Tensor]) -> Tensor:

@@ -13,6 +13,7 @@ from rover_cl_agents.experience.recent import RecentStates
 from rover_cl_agents.experience.visited import VisitedStates
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, read, to_tensor
+from rover_cl_agents.policies.parted import each_by_its_task
 from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 from rover_cl_agents.teachers.divergence import DIRECTIONS, Direction, divergence
@@ -160,14 +161,15 @@ class Distillation(Method):
         self._states = torch.cat([kept, found.index_select(0, chosen.to(device))])
         self._tasks = torch.cat([self._tasks[others], torch.full_like(chosen, self._task)])
 
-    def _draw(self) -> Tensor | None:
-        """Draw the states to ask about; None if there are none."""
+    def _draw(self) -> tuple[Tensor, Tensor] | None:
+        """Draw the states to ask about, and the task of each; None if there are none."""
         if self.config.states == "current":
-            return self._visited.draw()
+            states = self._visited.draw()
+            return None if states is None else (states, torch.full((len(states),), self._task))
         if not len(self._tasks):
             return None
         index = torch.randint(len(self._tasks), (self.config.batch_size,), generator=self._generator)
-        return self._states.index_select(0, index.to(self._states.device))
+        return self._states.index_select(0, index.to(self._states.device)), self._tasks[index]
 
     def auxiliary_loss(self, role: str) -> Tensor | None:
         """Give weight × the divergence from the teacher, for the acting network; None before the second
@@ -178,16 +180,18 @@ class Distillation(Method):
             return None
         if config.teacher == "ema":
             self.teacher.follow(config.decay)
-        states = self._draw()
-        if states is None:
+        drawn = self._draw()
+        if drawn is None:
             return None
-        return config.weight * divergence(
-            self.teacher.answer(states),
-            read(self.algorithm.policy, states),
-            temperature=config.temperature,
-            direction=config.direction,
-            spread=config.spread,
-        )
+        states, tasks = drawn
+        with each_by_its_task(self.algorithm.policy, tasks):
+            return config.weight * divergence(
+                self.teacher.answer(states),
+                read(self.algorithm.policy, states),
+                temperature=config.temperature,
+                direction=config.direction,
+                spread=config.spread,
+            )
 
     def describe(self) -> dict[str, int | float | str | bool]:
         """Give the settings."""

@@ -19,6 +19,7 @@ from rover_cl_agents.memory.echoes import Echoes
 from rover_cl_agents.memory.task_memory import Memory, check_precision
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, distance, linear_layers, read, to_tensor
+from rover_cl_agents.policies.parted import each_by_its_task
 from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 
@@ -224,12 +225,14 @@ class Replay(Method):
         index = self.memory.draw(self.config.batch_size)
         observations, cached = self.memory.at(index)
         policy = self.algorithm.policy
-        current = read(policy, observations)
+        with each_by_its_task(policy, self.memory.tasks[index]):
+            current = read(policy, observations)
         self.memory.note(index, current, cached)
         loss = distance(current, cached)
         if len(self.echoes):
-            states, answers = self.echoes.sample(self.config.batch_size // 2)
-            loss = 0.5 * (loss + distance(read(policy, states), answers))
+            states, answers, tasks = self.echoes.sample(self.config.batch_size // 2)
+            with each_by_its_task(policy, tasks):
+                loss = 0.5 * (loss + distance(read(policy, states), answers))
         return self.config.weight * loss
 
     def describe(self) -> dict[str, int | float | str | bool]:

@@ -47,6 +47,7 @@ class Isolation(Method):
         self.latest = 0
         """The part that learns, or learned last."""
         self.selection = Selection()
+        self.selection.tasks = self.tasks
         self.guess = TaskGuess()
         self._recent = RecentStates(algorithm, SAMPLES)
         self._generator = torch.Generator().manual_seed(seed)
@@ -162,7 +163,7 @@ class Isolation(Method):
     def reshape(self, state: State) -> None:
         """Give the layers the parts that they had."""
         try:
-            self.tasks = [int(task) for task in str(state["tasks"]).split()]
+            self.tasks[:] = [int(task) for task in str(state["tasks"]).split()]
             self.visits, self.latest = int(state["visits"]), int(state["latest"])
         except KeyError as error:
             raise ValueError(f"the state of {self.name} lacks {error}.") from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +78,28 @@ class PartedLinear(DividedLayer, ABC):
     def bytes(self) -> int:
         """All tensors of the layer [bytes]."""
         return sum(t.numel() * t.element_size() for t in [*self.parameters(), *self.buffers()])
+
+
+@contextmanager
+def each_by_its_task(policy: nn.Module, tasks: Tensor) -> Iterator[None]:
+    """Let each row of what `policy` is asked meanwhile be answered by the part of its own task.
+
+    A network without parts answers as ever.
+
+    Args:
+        policy: Of any kind.
+        tasks: The task of each row, shape (batch,); on any device.
+    """
+    device = next(policy.parameters()).device
+    found = [module.selection for module in policy.modules() if isinstance(module, PartedLinear)]
+    before = [(selection, selection.rows, selection.guess) for selection in found]
+    try:
+        for selection in found:
+            selection.rows, selection.guess = selection.parts_of(tasks).to(device), None
+        yield
+    finally:
+        for selection, rows, guess in before:
+            selection.rows, selection.guess = rows, guess
 
 
 def fresh_linear(like: nn.Linear, *, gain: float | None, generator: torch.Generator) -> nn.Linear:

@@ -73,6 +73,8 @@ class Selection:
         """For all rows of a batch, while `rows` is None."""
         self.rows: Tensor | None = None
         """The part of each row, int64, shape (batch,)."""
+        self.tasks: list[int] = []
+        """The task of each part."""
         self.guess: TaskGuess | None = None
         """What fills `rows`, at each forward pass; None: `part` is told."""
 
@@ -83,6 +85,11 @@ class Selection:
     def infer(self, guess: TaskGuess) -> None:
         """Let the likeliest part act, row by row."""
         self.guess = guess
+
+    def parts_of(self, tasks: Tensor) -> Tensor:
+        """Give the part of each task, int64, shape (batch,); that selected for a task without one."""
+        parts = {task: part for part, task in enumerate(self.tasks)}
+        return torch.tensor([parts.get(task, self.part) for task in tasks.tolist()])
 
     def look(self, features: Tensor) -> None:
         """See what the network is fed, shape (batch, d), before its first layer."""

@@ -33,7 +33,7 @@ def test_an_echo_comes_back_with_the_answer_that_was_given_there() -> None:
     assert len(echoes) == 2 * 2 * BLOCK
     assert echoes.bytes == len(echoes) * 2 * 4
     before = torch.get_rng_state()
-    states, outputs = echoes.sample(4 * BLOCK)
+    states, outputs, _ = echoes.sample(4 * BLOCK)
     assert torch.equal(torch.get_rng_state(), before)
     assert states.shape == (4 * BLOCK, 3)
     assert torch.equal(outputs.location, states[:, :2] * 2)

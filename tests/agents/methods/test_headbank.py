@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -7,7 +8,18 @@ import torch
 from stable_baselines3 import SAC
 from torch import Tensor
 
-from rover_cl_agents import ContinualLearner, PPOConfig
+from rover_cl_agents import (
+    AGEM,
+    CLEAR,
+    DER,
+    ContinualLearner,
+    Distillation,
+    EchoReplay,
+    Freeze,
+    Method,
+    PPOConfig,
+    Replay,
+)
 from rover_cl_agents.methods.headbank import HeadBank, HeadBankConfig
 from rover_cl_agents.policies.heads import TaskHeads
 from rover_cl_agents.vec_env import as_vec_env
@@ -89,3 +101,46 @@ def test_settings() -> None:
     assert HeadBank(warm=False).describe() == {"warm": False}
     with pytest.raises(ValueError, match="not both"):
         HeadBank(HeadBankConfig(), warm=False)
+
+
+MEMORIES: dict[str, Callable[[], Method]] = {
+    "replay": lambda: Replay(capacity=20, weight=1e4),
+    "echo-replay": lambda: EchoReplay(capacity=20, pool=64, echoes=256, weight=1e4),
+    "der": lambda: DER(capacity=20, label_weight=0.5),
+    "clear": lambda: CLEAR(capacity=20, replay_weight=0.5, unroll=4),
+    "distill": lambda: Distillation(capacity=1, batch_size=2, weight=1e4),
+}
+
+
+@pytest.mark.parametrize("name", MEMORIES)
+def test_a_memory_asks_the_head_of_the_task_that_its_states_are_of(name: str, bandit: Any) -> None:
+    bank, memory = HeadBank(warm=False), MEMORIES[name]()
+    learner = learned(bandit, [bank, memory], [0])
+    policy: Any = learner.algorithm.policy
+    with torch.no_grad():
+        policy.mlp_extractor.policy_net[0].bias.add_(1.0)  # something is lost
+    before = memory.auxiliary_loss("policy")
+    bank.on_task_start(1)  # its head is a fresh one, and answers otherwise
+    after = memory.auxiliary_loss("policy")
+    assert before is not None and after is not None
+    torch.testing.assert_close(after, before)
+    assert bank.selection.part == 1 and bank.selection.rows is None
+    assert after.requires_grad, "what all heads read is held"
+    assert before.abs() > 1e-3
+    assert learner.learn_task(bandit(1, 8), total_timesteps=256, task=1).tasks == [0, 1]
+
+
+@pytest.mark.parametrize("reference", ["answers", "reward"])
+def test_agem_turns_steps_aside_for_the_head_of_the_old_task(reference: str, bandit: Any) -> None:
+    bank, agem = HeadBank(warm=False), AGEM(capacity=20, reference=reference)
+    learner = learned(bandit, [bank, agem], [0])
+    trunk = [p for n, p in learner.algorithm.policy.named_parameters() if "policy_net" in n]
+    found = []
+    for task in (0, 1):
+        bank.on_task_start(task)
+        loss = agem._distance() if reference == "answers" else agem._old_loss()
+        found.append([loss, *torch.autograd.grad(loss, trunk)])
+    for old, new in zip(*found, strict=True):
+        torch.testing.assert_close(new, old)
+    frozen = learned(bandit, [Freeze(layers=2), HeadBank(), AGEM(capacity=20, reference=reference)], [0, 1])
+    assert frozen.tasks == [0, 1], "where nothing can be lost, steps go where they like"

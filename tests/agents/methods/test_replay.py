@@ -198,7 +198,7 @@ def test_echoes_weigh_as_much_as_states(bandit: Any) -> None:
         loss = replay.auxiliary_loss("policy")
         assert loss is not None
         states, cached = replay.memory.sample(12)
-        echoes, answers = replay.echoes.sample(1)
+        echoes, answers, _ = replay.echoes.sample(1)
         parts = [distance(read(policy, x), y) for x, y in ((states, cached), (echoes, answers))]
     assert loss.item() == pytest.approx(sum(part.item() for part in parts) / 2, rel=1e-6)
 
