@@ -156,8 +156,9 @@ KEEPERS: dict[str, Callable[[], Method]] = {
 """What remembers units or weights from before they were frozen."""
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["before", "behind"])
-@pytest.mark.parametrize("name", KEEPERS)
+@pytest.mark.parametrize(
+    ("name", "first"), [(name, first) for name in KEEPERS for first in (True, False)][:-1]
+)  # but shrink-perturb before freeze, which is refused
 def test_what_is_known_of_a_frozen_layer_comes_back_from_a_checkpoint(
     name: str, first: bool, bandit: Any, tmp_path: Path
 ) -> None:

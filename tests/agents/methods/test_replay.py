@@ -52,7 +52,9 @@ def double() -> Iterator[None]:
 def test_gradient_equals_finite_differences(
     echoes: int, discrete: bool, bandit: Any, monkeypatch: pytest.MonkeyPatch, double: None
 ) -> None:
-    monkeypatch.setattr("stable_baselines3.common.policies.preprocess_obs", lambda obs, *_a, **_k: obs)
+    monkeypatch.setattr(
+        "stable_baselines3.common.policies.preprocess_obs", lambda obs, *_a, **_k: obs.double()
+    )
     learner, replay = learner_of(bandit, PPO, discrete, echoes=echoes)
     policy: Any = learner.algorithm.policy
     generator = torch.Generator().manual_seed(0)
