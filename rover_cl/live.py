@@ -88,7 +88,7 @@ class LiveWindow(Onlooker):
             if self._pipe.closed or not self._pipe.poll():
                 return
             self._pipe.recv()
-            learner.save(self._snapshot)
+            learner.save(self._snapshot, midst=True)
             self._pipe.send(News(place=place, now=self._now, best=self._best))
         except (EOFError, OSError):  # the window was closed
             self._pipe.close()

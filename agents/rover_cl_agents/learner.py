@@ -247,7 +247,7 @@ class ContinualLearner:
         held = Cost(bytes=0 if self._untold is None else self._untold.bytes, parameters=parameters)
         return sum((method.cost() for method in self.methods), held)
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Path, *, midst: bool = False) -> None:
         """Write a checkpoint: call it between two tasks, or, with `boundaries`, between two calls.
 
         It holds networks, optimisers, methods, counters, and the generators that training draws from: the
@@ -260,12 +260,18 @@ class ContinualLearner:
 
         Args:
             folder: Where to; an older checkpoint there is replaced in one step.
+            midst: Write in the midst of a task too, from a callback: what acts then can be looked at, but the
+                task isn't counted, and training doesn't go on from there as if it had never stopped.
 
         Raises:
-            ValueError: if the folder holds something else, or if it is called while a task is learned.
+            ValueError: if the folder holds something else, or if it is called while a task is learned, without
+                `midst`.
         """
-        if self._training.running:
-            raise ValueError("save was called in the midst of a task; call it when learn_task has returned.")
+        if self._training.running and not midst:
+            raise ValueError(
+                "save was called in the midst of a task; call it when learn_task has returned, or, for what is "
+                "only looked at, with midst=True."
+            )
         # With boundaries it is in the state of the task at hand.
         kept = self._untold is None and not self.switch.reset_buffer
         snapshot.write(

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from stable_baselines3.common.callbacks import BaseCallback
 
@@ -50,6 +51,20 @@ def test_a_learner_is_not_saved_in_the_midst_of_a_task(bandit: Any, tmp_path: Pa
     assert not (tmp_path / "c").exists()
     learner.save(tmp_path / "c")
     assert ContinualLearner.load(tmp_path / "c", bandit(0, 8)).steps == 64
+
+
+def test_what_acts_in_the_midst_of_a_task_can_be_looked_at(bandit: Any, tmp_path: Path) -> None:
+    learner = ContinualLearner(SMALL.build(bandit(0, 8), 0), [Replay(batch_size=8)])
+    acted = []
+
+    def look() -> None:
+        learner.save(tmp_path / "c", midst=True)
+        acted.append(learner.predict(np.ones((1, 4), dtype=np.float32)))
+
+    learner.learn_task(bandit(0, 8), 128, callback=At(64, look))
+    seen = ContinualLearner.load(tmp_path / "c", bandit(0, 8))
+    assert seen.tasks == []
+    assert np.array_equal(seen.predict(np.ones((1, 4), dtype=np.float32)), acted[0])
 
 
 def test_how_a_run_is_shown_is_handed_on(bandit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
