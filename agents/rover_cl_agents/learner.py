@@ -264,13 +264,12 @@ class ContinualLearner:
                 task isn't counted, and training doesn't go on from there as if it had never stopped.
 
         Raises:
-            ValueError: if the folder holds something else, or if it is called while a task is learned, without
-                `midst`.
+            ValueError: if the folder holds something else, or if a task is being learned, without `midst`.
         """
         if self._training.running and not midst:
             raise ValueError(
-                "save was called in the midst of a task; call it when learn_task has returned, or, for what is "
-                "only looked at, with midst=True."
+                "save was called in the midst of a task; call it when learn_task has returned, or with "
+                "midst=True, for what is only looked at."
             )
         # With boundaries it is in the state of the task at hand.
         kept = self._untold is None and not self.switch.reset_buffer

@@ -39,7 +39,7 @@ class Witness(Onlooker):
     def at_rollout(self, learner: ContinualLearner, place: int) -> None:
         self.places.append(place)
         if place == 128:
-            learner.save(self.folder)
+            learner.save(self.folder, midst=True)
 
     def at_examination(self, learner: ContinualLearner, scores: Scores) -> None:
         self.examined.append(int(scores.segment[-1]))
