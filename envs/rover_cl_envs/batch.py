@@ -39,13 +39,12 @@ from rover_cl_envs.rows import (
 )
 from rover_cl_envs.sensors import block_starts, observation_size
 from rover_cl_envs.soil import COEFFICIENTS
-from rover_cl_envs.stepping import renew_parallel, renew_serial, start_where, step_parallel, step_serial
+from rover_cl_envs.stepping import look_anew, start_where, step_parallel, step_serial
 from rover_cl_envs.sun import NET_FLUX
 from rover_cl_envs.terrain import TerrainBank, terrain_bank
 from rover_cl_envs.world import World
 
 SERIAL_BELOW = 64  # rovers; under it waking the threads costs more than they save
-ENDED_BELOW = 8  # episodes that end in one step; likewise
 NOBODY = np.zeros(0, dtype=np.int64)
 NO_WORDS = np.zeros((0, 0), dtype=np.int64)
 _asked = threading.local()
@@ -262,14 +261,12 @@ class Batch:
         self.rewards, self.outcomes = rewards, outcomes
         self.ended = outcomes.nonzero()[0] if ended else NOBODY
         if self._mode == SAME_STEP:
-            self._renew(ended)
+            self._renew()
 
-    def _renew(self, ended: int) -> None:
-        """Keep the last observations of the episodes that have ended, so many, and begin new ones."""
-        self.final_vectors = np.empty((ended, self.vectors.shape[1]), dtype=np.float32)
+    def _renew(self) -> None:
+        """Keep the last observations of the episodes that have ended, and look at the new ones."""
+        self.final_vectors = self.vectors[self.ended]
         if self._pixels:
-            self.final_pictures = np.empty((ended, *self.pictures.shape[1:]), dtype=np.uint8)
-        if ended:
-            renew = renew_parallel if self._parallel and ended >= ENDED_BELOW else renew_serial
-            last = self.final_vectors, self.final_pictures
-            renew(self.ended, self._addresses, *last, self.vectors, self.pictures)
+            self.final_pictures = self.pictures[self.ended]
+        if len(self.ended):
+            look_anew(self.ended, self._addresses, self.vectors, self.pictures)

@@ -33,17 +33,15 @@ from rover_cl_envs.dynamics import (
     DEVIL_RATE,
     DEVIL_SPEED,
     MARTIAN,
-    MARTIAN_SIGHT,
     MARTIAN_SPEED,
     REWARDED,
     STEP_LENGTH,
     STEP_SECONDS,
     TARGET_AX,
-    WHEELBASE,
-    YAW,
     X,
     Y,
 )
+from rover_cl_envs.lanes import Heading
 from rover_cl_envs.randomness import uniform
 from rover_cl_envs.sensors import LIMIT
 from rover_cl_envs.terrain import CELL, SIDE
@@ -72,7 +70,7 @@ ROUNDS = 4096  # periods, added so that cutting off a fraction rounds down; `mat
 
 
 @compiled
-def _off(difference: float) -> float:
+def off(difference: float) -> float:
     """A difference of coordinates on the periodic map, the short way round [m]."""
     return difference - PERIOD * (int(difference / PERIOD + (ROUNDS + 0.5)) - ROUNDS)
 
@@ -81,7 +79,7 @@ def _off(difference: float) -> float:
 def _measure(s: Row, b: Row, slot: int) -> float:
     """Write and return the distance from the rover to the body's rim [m]."""
     at = SLOT * slot
-    dx, dy = _off(b[at + EAST] - s[X]), _off(b[at + NORTH] - s[Y])
+    dx, dy = off(b[at + EAST] - s[X]), off(b[at + NORTH] - s[Y])
     b[at + GAP] = math.sqrt(dx * dx + dy * dy) - b[at + RADIUS]
     return b[at + GAP]
 
@@ -137,42 +135,7 @@ def _weather(s: Row, b: Row) -> None:
 
 
 @compiled
-def roam(s: Row, c: Row, rover: Row, b: Row) -> bool:
-    """Move all bodies by one step; returns whether the Martian touches the rover.
-
-    It touches it where the rover's middle is within half a wheelbase of the Martian's rim.
-    """
-    for k in range(DEVILS):
-        at, step = SLOT * k, c[DEVIL_SPEED] * STEP_SECONDS
-        b[at + EAST] += b[at + HEAD_EAST] * step
-        b[at + NORTH] += b[at + HEAD_NORTH] * step
-    _weather(s, b)
-    if b[SLOT * DEVILS + KIND] == 0.0:
-        return False
-    _walk(s, c, b)
-    return _measure(s, b, DEVILS) < 0.5 * rover[WHEELBASE]
-
-
-@compiled
-def _walk(s: Row, c: Row, b: Row) -> None:
-    """Move the Martian: at the rover that it sees, or else on along its walk."""
-    at, step = SLOT * DEVILS, c[MARTIAN_SPEED] * STEP_SECONDS
-    dx, dy = _off(s[X] - b[at + EAST]), _off(s[Y] - b[at + NORTH])
-    far = math.sqrt(dx * dx + dy * dy)
-    if far >= c[MARTIAN_SIGHT]:
-        dx = _off(b[POST_EAST] + b[ACROSS_EAST] - b[at + EAST])
-        dy = _off(b[POST_NORTH] + b[ACROSS_NORTH] - b[at + NORTH])
-        far = math.sqrt(dx * dx + dy * dy)
-        if far <= step:  # the end of the walk: back to the other one
-            b[ACROSS_EAST], b[ACROSS_NORTH] = -b[ACROSS_EAST], -b[ACROSS_NORTH]
-    if far > 0.0:
-        b[at + HEAD_EAST], b[at + HEAD_NORTH] = dx / far, dy / far
-    b[at + EAST] += b[at + HEAD_EAST] * min(step, far)
-    b[at + NORTH] += b[at + HEAD_NORTH] * min(step, far)
-
-
-@compiled
-def watch(s: Row, c: Row, b: Row, out: Row) -> None:
+def watch(s: Row, heading: Heading, c: Row, b: Row, out: Row) -> None:
     """Write the block "bodies" into `out` (12,)."""
     for k in range(2 * TOLD):
         out[k] = 0.0
@@ -186,7 +149,7 @@ def watch(s: Row, c: Row, b: Row, out: Row) -> None:
             second = k
     if first < 0:
         return
-    cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
+    cos, sin = heading
     _describe(s, c, b, first, cos, sin, out[:TOLD])
     if second >= 0:
         _describe(s, c, b, second, cos, sin, out[TOLD:])
@@ -196,7 +159,7 @@ def watch(s: Row, c: Row, b: Row, out: Row) -> None:
 def _describe(s: Row, c: Row, b: Row, slot: int, cos: float, sin: float, out: Row) -> None:
     """Write what the rover sees of one body into `out` (6,)."""
     at = SLOT * slot
-    dx, dy = _off(b[at + EAST] - s[X]), _off(b[at + NORTH] - s[Y])
+    dx, dy = off(b[at + EAST] - s[X]), off(b[at + NORTH] - s[Y])
     far = b[at + GAP] + b[at + RADIUS] + 1e-6
     step = (c[DEVIL_SPEED] if b[at + KIND] == DEVIL else c[MARTIAN_SPEED]) * STEP_SECONDS
     east, north = step * b[at + HEAD_EAST], step * b[at + HEAD_NORTH]

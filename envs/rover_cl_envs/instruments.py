@@ -13,8 +13,6 @@ are chosen.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +27,7 @@ from rover_cl_envs.dynamics import (
     ODOMETRY,
     WHEEL_L,
 )
+from rover_cl_envs.elementary import sin_cos
 from rover_cl_envs.memory import scratch
 from rover_cl_envs.randomness import COUNTER, KEY, normal, normal_at
 from rover_cl_envs.ring import BEARINGS, LIMIT, RING, RING_POINTS
@@ -71,7 +70,7 @@ def distort(s: Row, c: Row, generator: NDArray[np.uint64], out: Row) -> None:
 @compiled
 def _turn(angle: float, bearing: Row) -> None:
     """Turn a cosine and sine (2,) counter-clockwise."""
-    cos, sin = math.cos(angle), math.sin(angle)
+    sin, cos = sin_cos(angle)
     ahead, left = bearing[0], bearing[1]
     bearing[0], bearing[1] = cos * ahead - sin * left, sin * ahead + cos * left
 

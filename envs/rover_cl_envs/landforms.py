@@ -192,7 +192,7 @@ def has_crust(cell: Cell, cover: float) -> bool:
 
 
 @compiled
-def _byte_of(number: int) -> int:
+def byte_of(number: int) -> int:
     """The byte of a row of `broken` that holds the bit of the cell of that number.
 
     In tiles of 16 x 32 cells, each one line of memory, so that what is near on the ground is near there.
@@ -201,22 +201,22 @@ def _byte_of(number: int) -> int:
 
 
 @compiled
-def bit_of(broken: Bits, number: int) -> int:
-    """1 if a rover has broken the crust of that cell, else 0: a bit of its row (8192,)."""
-    return (broken[_byte_of(number)] >> (number & 7)) & 1
+def bit_in(byte: int, number: int) -> int:
+    """1 if that byte says that the crust of that cell is broken, else 0."""
+    return (byte >> (number & 7)) & 1
 
 
 @compiled
 def is_broken(broken: Bits, number: int) -> bool:
     """Whether a rover has broken the crust of a cell; no, where no row is kept (0,)."""
-    return broken.shape[0] > 0 and bit_of(broken, number) == 1
+    return broken.shape[0] > 0 and bit_in(broken[byte_of(number)], number) == 1
 
 
 @compiled
 def break_crust(broken: Bits, number: int) -> None:
     """Note in a rover's row that the crust of that cell is broken."""
     if broken.shape[0] > 0:
-        broken[_byte_of(number)] |= np.uint8(1 << (number & 7))
+        broken[byte_of(number)] |= np.uint8(1 << (number & 7))
 
 
 def broken_cells(broken: Bits) -> NDArray[np.int64]:

@@ -31,12 +31,15 @@ from rover_cl_envs.dynamics import (
 )
 from rover_cl_envs.grid import CELL, SIDE, layers_of, words_in_cell
 from rover_cl_envs.landforms import form_height, has_crust
+from rover_cl_envs.memory import scratch
 from rover_cl_envs.mission import APART, FAR, NEAR, distance_to
 from rover_cl_envs.randomness import uniform
 from rover_cl_envs.settling import ground_pressure, has_forms
 from rover_cl_envs.terrain import PATCH, PATCH_UNIT, ROCK, patch_share, rock_height
 
 STEEP_START = 0.36  # grade of landforms, 20 degrees, on which nobody starts and no target lies
+SPAN = 64  # cells along a side of the largest rover's clear ground, and more
+_cells = scratch(SPAN, np.int64)
 TRIES = 64  # draws of a place before an unlucky one is taken
 
 
@@ -59,15 +62,27 @@ def _is_even(words: Words, x: float, y: float, c: Row, rover: Row) -> bool:
 
 
 @compiled
-def _is_free(words: Words, number: int, breaks: bool, c: Row, rover: Row) -> bool:
-    """Whether a cell has no patch, no rock higher than the rover climbs, and no crust if that `breaks`."""
-    at = words_in_cell(words) * number
-    cell = layers_of(words[at])
-    if patch_share(cell[PATCH] * PATCH_UNIT, c[COVER]) > 0.0:
-        return False
-    if rock_height(cell[ROCK], c[ROCKS]) > rover[OBSTACLE]:
-        return False
-    return not (breaks and has_crust(layers_of(words[at + 1]), c[CRUST]))
+def _are_free(cells: Words, forms: Words, count: int, breaks: bool, c: Row, rover: Row) -> bool:
+    """Whether the first `count` cells have no patch, no rock too high, and no crust if that `breaks`.
+
+    Args:
+        cells: words of the ground.
+        forms: words of the landforms.
+        count: how many cells.
+        breaks: whether crust is too weak for the rover.
+        c: conditions.
+        rover: its obstacle limit is the height that counts.
+    """
+    cover, rocks, crust, climbed = c[COVER], c[ROCKS], c[CRUST], rover[OBSTACLE]
+    taken = 0
+    for k in range(count):
+        cell = layers_of(cells[k])
+        taken += 1 if patch_share(cell[PATCH] * PATCH_UNIT, cover) > 0.0 else 0
+        taken += 1 if rock_height(cell[ROCK], rocks) > climbed else 0
+    if breaks:
+        for k in range(count):
+            taken += 1 if has_crust(layers_of(forms[k]), crust) else 0
+    return taken == 0
 
 
 @compiled
@@ -78,14 +93,26 @@ def is_clear(words: Words, x: float, y: float, c: Row, rover: Row) -> bool:
     """
     formed = has_forms(c, words)
     breaks = formed and ground_pressure(c, rover) > c[STRENGTH]
-    column, row, clear = math.floor(x / CELL), math.floor(y / CELL), clearance(rover)
+    column, row, clear, each = (
+        math.floor(x / CELL),
+        math.floor(y / CELL),
+        clearance(rover),
+        words_in_cell(words),
+    )
+    cells, forms = _cells(), _cells()
     # The middle and the edges first: most places that won't do show there, and every cell is far in memory.
-    for stride in (clear, 1):
-        for i in range(row - clear, row + clear + 1, stride):
-            for j in range(column - clear, column + clear + 1, stride):
-                number = (i & (SIDE - 1)) * SIDE + (j & (SIDE - 1))
-                if not _is_free(words, number, breaks, c, rover):
-                    return False
+    for i in range(row - clear, row + clear + 1, clear):
+        for j in range(column - clear, column + clear + 1, clear):
+            at = each * ((i & (SIDE - 1)) * SIDE + (j & (SIDE - 1)))
+            cells[0], forms[0] = words[at], words[at + each - 1]
+            if not _are_free(cells, forms, 1, breaks, c, rover):
+                return False
+    for i in range(row - clear, row + clear + 1):
+        for k in range(2 * clear + 1):
+            at = each * ((i & (SIDE - 1)) * SIDE + ((column - clear + k) & (SIDE - 1)))
+            cells[k], forms[k] = words[at], words[at + each - 1]
+        if not _are_free(cells, forms, 2 * clear + 1, breaks, c, rover):
+            return False
     return not formed or _is_even(words, x, y, c, rover)
 
 

@@ -18,7 +18,7 @@ from rover_cl_envs import dynamics as d
 from rover_cl_envs.autopilot import finish
 from rover_cl_envs.batch import Batch
 from rover_cl_envs.compiled import Coefficients, Row, compiled
-from rover_cl_envs.dynamics import drive
+from rover_cl_envs.driving import advance, alight, board, body_lanes, side_lanes
 from rover_cl_envs.mission import KIND, NAVIGATE, REACH, SAMPLE, STUCK_STEPS, distance_to
 from rover_cl_envs.route import Points, Router
 from rover_cl_envs.rows import MAP, MISSION, RESTART, VEHICLE, Rovers, Setting, conditions_of
@@ -68,9 +68,14 @@ def _forecast(
     mission = setting.missions[rovers.counters[i, MISSION]]
     reach, shuns = mission[REACH], mission[KIND] == NAVIGATE or mission[KIND] == SAMPLE
     s[d.DRIVE], s[d.STEER] = command, steer
+    body, sides = body_lanes(), side_lanes()
     for _ in range(HELD):
-        drive(s, c, c[d.MOTOR], rover, wheels, soil)
-        tallest = settle(s, c, rover, wheels, words, broken, setting.soils[v], soil)
+        board(0, 1, s, c, c[d.MOTOR], rover, wheels, soil, body, sides)
+        advance(1, body, sides)
+        alight(0, 1, s, body, sides)
+        tallest = settle(
+            s, (body.cos[0], body.sin[0]), c, rover, wheels, words, broken, setting.soils[v], soil
+        )
         if distance_to(s, s[d.REWARDED]) < reach:
             return -1.0
         tilt = s[d.PITCH] * s[d.PITCH] + s[d.ROLL] * s[d.ROLL]

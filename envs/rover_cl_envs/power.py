@@ -31,60 +31,30 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.air import air_temperature
-from rover_cl_envs.compiled import Coefficients, Row, compiled
+from rover_cl_envs.compiled import Row, compiled
 from rover_cl_envs.dynamics import (
-    AT_REST,
     BATTERY_HEALTH,
     CLEANING,
-    CLOCK_RATE,
-    COLD,
     DUST_FACTOR,
     DUST_FALL,
-    FULL,
-    GRAVITY,
-    HEALTH,
-    INITIAL_CHARGE,
     LATITUDE,
-    MASS,
-    MOTOR,
     OPTICAL_DEPTH,
-    PITCH,
-    RADIUS,
-    ROLL,
     SEASON,
-    SLOWEST,
-    STALL,
-    STEP_SECONDS,
     TIME_OF_SOL,
-    TORQUE_L,
-    WHEEL_L,
-    WHEEL_R,
-    YAW,
 )
+from rover_cl_envs.elementary import exp
+from rover_cl_envs.lanes import Heading
 from rover_cl_envs.power_plant import (
-    AREA,
-    ASLEEP,
-    AWAKE,
     CAPACITY,
-    CHARGING,
-    EFFICIENCY,
-    GEARING,
-    GENERATOR,
-    HEATER,
-    IDLE,
     REFERENCE,
-    STALL_HEAT,
 )
 from rover_cl_envs.randomness import uniform
 from rover_cl_envs.sensors import LIMIT
 from rover_cl_envs.sun import (
     RADIAN,
     SOL_SECONDS,
-    direction,
     mean_top_flux,
     sine_of_declination,
-    sunlight,
     top_flux,
 )
 
@@ -119,7 +89,7 @@ def time_of_sol(p: Row, c: Row) -> float:
 @compiled
 def dust_factor(p: Row, c: Row) -> float:
     """Share of the light that the dust on the panels lets through."""
-    return min(c[DUST_FACTOR] * p[CLEANED] * math.exp(-p[FALLEN]), 1.0)
+    return min(c[DUST_FACTOR] * p[CLEANED] * exp(-p[FALLEN]), 1.0)
 
 
 @compiled
@@ -141,7 +111,7 @@ def stall_share(p: Row) -> float:
 
 
 @compiled
-def _open_almanac(p: Row, c: Row) -> None:
+def open_almanac(p: Row, c: Row) -> None:
     """Work out what depends on season and latitude only; they seldom change, and cost half a step's time."""
     season, latitude = float(c[SEASON]), float(c[LATITUDE])
     sin_d = sine_of_declination(season)
@@ -152,66 +122,7 @@ def _open_almanac(p: Row, c: Row) -> None:
 
 
 @compiled
-def _shine(p: Row, s: Row, c: Row, plant: Row, table: Coefficients) -> None:
-    """Sun, temperature and supply at this moment, for a rover that stands as `s` (24,) says."""
-    if p[ALMANAC_SEASON] != c[SEASON] or p[ALMANAC_LATITUDE] != c[LATITUDE]:
-        _open_almanac(p, c)
-    # In single precision: sines of doubles cost twice as much.
-    hour = np.float32(2.0 * math.pi * (time_of_sol(p, c) - 0.5))
-    sin_h, cos_h = math.sin(hour), math.cos(hour)
-    east, north, up = direction(p[SIN_D], p[COS_D], p[SIN_L], p[COS_L], sin_h, cos_h)
-    p[SUN_EAST], p[SUN_NORTH], p[SUN_UP], p[SIN_H], p[COS_H] = east, north, up, sin_h, cos_h
-    p[DUST] = dust_factor(p, c)
-    p[TEMPERATURE] = air_temperature(p[MEAN], sin_h, cos_h, c[OPTICAL_DEPTH], c[COLD])
-    p[SUPPLY] = plant[GENERATOR]
-    if plant[AREA] > 0.0 and up > 0.0:
-        beam, sky = sunlight(p[FLUX], up, c[OPTICAL_DEPTH], table)
-        cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
-        # Pitch and roll are the ground's rise ahead and to the left: its normal is (-pitch, -roll, 1).
-        upright = 1.0 / math.sqrt(1.0 + s[PITCH] * s[PITCH] + s[ROLL] * s[ROLL])
-        facing = up - s[PITCH] * (cos * east + sin * north) - s[ROLL] * (cos * north - sin * east)
-        light = beam * max(facing * upright, 0.0) + 0.5 * sky * (1.0 + upright)
-        p[SUPPLY] += light * plant[AREA] * plant[EFFICIENCY] * p[DUST]
-
-
-@compiled
-def wake(p: Row, s: Row, c: Row, plant: Row, table: Coefficients) -> None:
-    """Begin an episode: the clock at its start, the battery as the conditions say."""
-    p[:] = 0.0
-    p[CLEANED] = 1.0
-    p[CHARGE] = c[INITIAL_CHARGE] * capacity(c, plant)
-    _open_almanac(p, c)
-    _shine(p, s, c, plant, table)
-
-
-@compiled
-def drive_power(p: Row, s: Row, c: Row, rover: Row, plant: Row) -> float:
-    """Electrical power of the drive motors, averaged over the step just made [W].
-
-    Work at the wheels over the efficiency of the gears, losses that turn with the motor and grow in the cold,
-    and the heat of the current, which goes with the square of the torque; for the share of the step in which
-    a side's wheels turn.
-    """
-    load = rover[MASS] * c[GRAVITY] / 6.0  # [N] per wheel
-    idle = plant[IDLE] * (1.0 + STIFFNESS * coldness(p[TEMPERATURE]))
-    per_pull = rover[RADIUS] / (rover[STALL] * c[MOTOR] * stall_share(p))
-    per_work = rover[FULL] / STEP_SECONDS / plant[GEARING]
-    total = 0.0
-    for side in range(2):
-        wheel = abs(s[WHEEL_L + side])
-        if wheel < AT_REST:
-            continue
-        pull = s[TORQUE_L + side] * load  # [N] at the rim
-        strain = pull * per_pull
-        rim = max(1.0 - strain, SLOWEST)  # in shares of top speed
-        heat = plant[STALL_HEAT] * min(strain * strain, 1.0)
-        driven = c[HEALTH + 3 * side] + c[HEALTH + 3 * side + 1] + c[HEALTH + 3 * side + 2]
-        total += wheel * driven * (pull * rim * per_work + idle + heat)
-    return total
-
-
-@compiled
-def _let_dust_fall(p: Row, c: Row, sols: float, generator: NDArray[np.uint64]) -> None:
+def let_dust_fall(p: Row, c: Row, sols: float, generator: NDArray[np.uint64]) -> None:
     """Dust falls on the panels for that long, and sometimes a gust takes some away."""
     p[FALLEN] += c[DUST_FALL] * sols
     if c[CLEANING] > 0.0 and uniform(generator) < c[CLEANING] * sols:
@@ -230,38 +141,9 @@ def sweep(p: Row, c: Row, share: float) -> None:
 
 
 @compiled
-def pass_time(
-    p: Row, s: Row, c: Row, rover: Row, plant: Row, table: Coefficients, generator: NDArray[np.uint64]
-) -> bool:
-    """Let the clock run on by a step that has been driven: dust, sun, loads, battery of the power row `p`.
-
-    Returns:
-        Whether the battery is empty.
-    """
-    driving = drive_power(p, s, c, rover, plant)  # at the temperature that it was driven in
-    seconds = STEP_SECONDS * c[CLOCK_RATE]
-    hours, sols = seconds * HOUR, seconds * SOL
-    if plant[AREA] > 0.0:
-        _let_dust_fall(p, c, sols, generator)
-    clock = p[CLOCK] + sols
-    p[CLOCK] = clock - 1.0 if clock >= 1.0 else clock
-    before = p[SUPPLY]
-    _shine(p, s, c, plant, table)
-    turning = max(abs(s[WHEEL_L]), abs(s[WHEEL_R]))  # share of the step
-    turning = turning if turning >= AT_REST else 0.0
-    heating = plant[HEATER] * max(KEPT_WARM - p[TEMPERATURE], 0.0)
-    used = plant[ASLEEP] + turning * (plant[AWAKE] - plant[ASLEEP]) + heating
-    balance = (0.5 * (before + p[SUPPLY]) - used) * hours - driving * STEP_SECONDS * HOUR
-    p[DRIVING], p[HEATING], p[BALANCE] = driving, heating, balance
-    stored = balance * plant[CHARGING] if balance > 0.0 else balance
-    p[CHARGE] = min(max(p[CHARGE] + stored, 0.0), capacity(c, plant))
-    return p[CHARGE] <= 0.0
-
-
-@compiled
-def observe_power(p: Row, s: Row, c: Row, plant: Row, out: Row) -> None:
+def observe_power(p: Row, heading: Heading, c: Row, plant: Row, out: Row) -> None:
     """Write the system's block (11,) of the observation."""
-    cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
+    cos, sin = heading
     east, north = p[SUN_EAST], p[SUN_NORTH]
     level = math.sqrt(east * east + north * north) + 1e-6
     out[0] = p[CHARGE] / plant[CAPACITY]

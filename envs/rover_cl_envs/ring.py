@@ -29,7 +29,7 @@ from rover_cl_envs.dynamics import (
     Y,
 )
 from rover_cl_envs.grid import cell_number, layers_of, words_in_cell
-from rover_cl_envs.landforms import bit_of, cell_height, has_crust
+from rover_cl_envs.landforms import bit_in, byte_of, cell_height, has_crust
 from rover_cl_envs.memory import scratch
 from rover_cl_envs.settling import has_forms
 from rover_cl_envs.terrain import (
@@ -50,12 +50,13 @@ RANGES = (0.75, 1.5, 3.0)  # [m]
 RING = 32  # first index of the terrain ring in the observation
 RING_POINTS = BEARINGS * len(RANGES)
 LIMIT = 5.0  # every value of the observation is clipped to +-LIMIT
+_RANGE_OF = np.tile(np.array(RANGES), BEARINGS)  # of each point [m]
 FLECKS = 0.15  # share of texture in the albedo
 
 _numbers = scratch(RING_POINTS, np.int32)
 _words = scratch(RING_POINTS, np.int64)
-_heights = scratch(RING_POINTS, np.float32)
-_bits = scratch(RING_POINTS, np.uint8)
+_heights, _shades = scratch(RING_POINTS, np.float32), scratch(RING_POINTS, np.float32)
+_bits = scratch(RING_POINTS, np.int32)
 
 
 def ring_points() -> NDArray[np.float32]:
@@ -115,30 +116,40 @@ def _raise_forms(c: Row, foot: int, forms: Words, heights: Row) -> None:
 
 
 @compiled_within
-def _see(c: Row, cells: Words, heights: Row, out: Row) -> None:
-    """Write heights with their rocks, and the albedo of the ground."""
+def _see(c: Row, cells: Words, heights: Row, shades: Row) -> None:
+    """Write heights with their rocks, as observed, and the albedo of the ground."""
     rocks, cover, outcrop, contrast = c[ROCKS], c[COVER], c[OUTCROP], c[CONTRAST]
     for p in range(RING_POINTS):
         cell = layers_of(cells[p])
         field = cell[PATCH] * PATCH_UNIT
         soft, firm = patch_share(field, cover), outcrop_share(field, outcrop)
-        out[RING + 2 * p] = clip(2.0 * (heights[p] + rock_height(cell[ROCK], rocks)))
-        out[RING + 2 * p + 1] = clip(albedo(soft, firm, cell[TEXTURE] * TEXTURE_UNIT, contrast))
+        heights[p] = clip(2.0 * (heights[p] + rock_height(cell[ROCK], rocks)))
+        shades[p] = clip(albedo(soft, firm, cell[TEXTURE] * TEXTURE_UNIT, contrast))
 
 
 @compiled_within
-def _see_crust(c: Row, numbers: Row, forms: Words, broken: Bits, gone: Bits, out: Row) -> None:
+def _see_crust(c: Row, numbers: Row, forms: Words, broken: Bits, bits: Row, shades: Row) -> None:
     """Write the albedo of crust over that of the ground, where none of it is broken."""
     cover, look = c[CRUST], c[CRUST_LOOK]
     for p in range(RING_POINTS):
-        gone[p] = 0
-    if broken.shape[0] > 0:
-        for p in range(RING_POINTS):
-            gone[p] = bit_of(broken, numbers[p])
+        bits[p] = byte_of(numbers[p])
     for p in range(RING_POINTS):
-        bare = out[RING + 2 * p + 1]
-        covered = has_crust(layers_of(forms[p]), cover) and gone[p] == 0
-        out[RING + 2 * p + 1] = clip(crusted(float(bare), look)) if covered else bare
+        bits[p] = broken[bits[p]] if broken.shape[0] > 0 else 0
+    for p in range(RING_POINTS):
+        whole = bit_in(bits[p], numbers[p]) == 0
+        bare = shades[p]
+        over = clip(crusted(float(bare), look))
+        over = over if has_crust(layers_of(forms[p]), cover) else bare
+        shades[p] = over if whole else bare
+
+
+@compiled_within
+def _fade(depth: float, heights: Row, shades: Row) -> None:
+    """Take from what is seen what the dust hides."""
+    for p in range(RING_POINTS):
+        share = seen(_RANGE_OF[p], depth)
+        heights[p] *= share
+        shades[p] *= share
 
 
 @compiled
@@ -169,18 +180,11 @@ def look_around(
         for p in range(RING_POINTS):
             forms[p] = words[2 * np.uint64(numbers[p]) + 1]
         _raise_forms(c, words[foot + 1], forms, heights)
-    _see(c, cells, heights, out)
+    shades = _shades()
+    _see(c, cells, heights, shades)
     if formed and c[CRUST] * c[CRUST_LOOK] != 0.0:
-        _see_crust(c, numbers, forms, broken, _bits(), out)
+        _see_crust(c, numbers, forms, broken, _bits(), shades)
     if c[OPTICAL_DEPTH] > HAZE:
-        _fade(c[OPTICAL_DEPTH], out)
-
-
-@compiled
-def _fade(depth: float, out: Row) -> None:
-    """Take from the terrain ring what the dust hides; all bearings have the same ranges."""
-    for r in range(len(RANGES)):
-        share = seen(RANGES[r], depth)
-        for k in range(RING + 2 * r, RING + 2 * RING_POINTS, 2 * len(RANGES)):
-            out[k] *= share
-            out[k + 1] *= share
+        _fade(c[OPTICAL_DEPTH], heights, shades)
+    for p in range(RING_POINTS):
+        out[RING + 2 * p], out[RING + 2 * p + 1] = heights[p], shades[p]

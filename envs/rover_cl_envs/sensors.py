@@ -33,11 +33,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import Bits, Row, Words, compiled
+from rover_cl_envs.compiled import Bits, Row, Words, compiled, compiled_within
 from rover_cl_envs.dynamics import (
     AHEAD,
     CONTRAST,
@@ -61,11 +62,13 @@ from rover_cl_envs.dynamics import (
     TURNED,
     WHEEL_L,
     WHEEL_R,
-    YAW,
     X,
     Y,
 )
 from rover_cl_envs.dynamics import MARS_GRAVITY as MARS_GRAVITY
+from rover_cl_envs.elementary import exp
+from rover_cl_envs.lanes import LANES, Heading, Lane
+from rover_cl_envs.memory import scratch
 from rover_cl_envs.ring import LIMIT as LIMIT
 from rover_cl_envs.ring import RING, RING_POINTS, clip, look_around
 
@@ -91,9 +94,65 @@ def block_starts(systems: Collection[str]) -> NDArray[np.int64]:
     return np.array(starts, dtype=np.int64)
 
 
+_each = scratch(2 * LANES, np.float64)
+
+
+class Aim(NamedTuple):
+    """Targets as rovers side by side see them: 2 LANES lanes (driving.py), all targets A and then all B."""
+
+    east: Lane
+    north: Lane
+    """of the rover [m]"""
+    cos: Lane
+    sin: Lane
+    """of its yaw"""
+    distance: Lane
+    ahead: Lane
+    left: Lane
+    nearness: Lane
+    """as observed"""
+
+
+@compiled_within
+def aim_lanes() -> Aim:
+    """Lanes on the stack of the kernel that asks for them, not yet written."""
+    return Aim(_each(), _each(), _each(), _each(), _each(), _each(), _each(), _each())
+
+
+@compiled_within
+def sight(i: int, target: int, s: Row, heading: Heading, aim: Aim) -> None:
+    """Write where target 0 (A) or 1 (B) of the rover in state `s` (24,), so headed, lies into lane i."""
+    column = TARGET_AX + 2 * target
+    aim.east[i], aim.north[i] = s[column] - s[X], s[column + 1] - s[Y]
+    aim.cos[i], aim.sin[i] = heading
+
+
+@compiled_within
+def measure(count: int, aim: Aim) -> None:
+    """Work out what the first `count` lanes observe of the target."""
+    for i in range(count):
+        dx, dy, cos, sin = aim.east[i], aim.north[i], aim.cos[i], aim.sin[i]
+        d = math.sqrt(dx * dx + dy * dy) + 1e-6
+        aim.distance[i], aim.nearness[i] = clip(d / 20.0), exp(-0.5 * d)
+        aim.ahead[i], aim.left[i] = (cos * dx + sin * dy) / d, (cos * dy - sin * dx) / d
+
+
+@compiled_within
+def report(i: int, target: int, aim: Aim, out: Row) -> None:
+    """Write what lane i observes of the target into the observation."""
+    at = 4 * target
+    out[at], out[at + 1], out[at + 2], out[at + 3] = (
+        aim.distance[i],
+        aim.ahead[i],
+        aim.left[i],
+        aim.nearness[i],
+    )
+
+
 @compiled
 def observe(
     s: Row,
+    heading: Heading,
     c: Row,
     rover: Row,
     ring: Row,
@@ -102,15 +161,11 @@ def observe(
     cues: bool,
     out: Row,
 ) -> None:
-    """Write the observation (80,) of the rover in state `s` (24,) under conditions `c` (26,)."""
-    cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
-    for t in range(2):
-        dx, dy = s[TARGET_AX + 2 * t] - s[X], s[TARGET_AX + 2 * t + 1] - s[Y]
-        d = math.sqrt(dx * dx + dy * dy) + 1e-6
-        out[4 * t] = clip(d / 20.0)
-        out[4 * t + 1] = (cos * dx + sin * dy) / d
-        out[4 * t + 2] = (cos * dy - sin * dx) / d
-        out[4 * t + 3] = math.exp(-0.5 * d)
+    """Write the observation (80,) of the rover in state `s` (24,), so headed, under conditions `c`.
+
+    The first eight numbers, of the targets, are left to `report`.
+    """
+    cos, sin = heading
     out[8], out[9] = s[SLIP_L], s[SLIP_R]
     out[10], out[11] = s[SINK_L] / (0.5 * rover[RADIUS]), s[SINK_R] / (0.5 * rover[RADIUS])
     out[12], out[13] = 2.0 * s[PITCH], 2.0 * s[ROLL]

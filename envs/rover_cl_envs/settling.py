@@ -6,12 +6,11 @@ place on one rover's row. The loops over the wheels are cut so that the processo
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
-from rover_cl_envs.compiled import Bits, Cell, Coefficients, Row, Words, compiled, compiled_within
+from rover_cl_envs.compiled import Bits, Coefficients, Row, Words, compiled, compiled_within
 from rover_cl_envs.dynamics import (
     AHEAD,
     COVER,
@@ -42,12 +41,13 @@ from rover_cl_envs.dynamics import (
     TRACK,
     WHEEL_L,
     WHEELBASE,
-    YAW,
     X,
     Y,
 )
+from rover_cl_envs.elementary import exp
 from rover_cl_envs.grid import CELL, ORIGIN, SIDE, cell_number, layers_of, words_in_cell
 from rover_cl_envs.landforms import break_crust, cell_height, crest_share, has_crust, is_broken
+from rover_cl_envs.lanes import Heading, heading_of
 from rover_cl_envs.memory import scratch
 from rover_cl_envs.soil import ALPHA, NO_WEIGHTS, blend, weigh
 from rover_cl_envs.terrain import (
@@ -126,9 +126,9 @@ def ground_pressure(c: Row, rover: Row) -> float:
 
 
 @compiled_within
-def _find(s: Row, wheels: Row, at: Footing) -> None:
+def _find(s: Row, heading: Heading, wheels: Row, at: Footing) -> None:
     """Write where the wheels stand."""
-    cos, sin, middle_x, middle_y = math.cos(s[YAW]), math.sin(s[YAW]), s[X], s[Y]
+    (cos, sin), middle_x, middle_y = heading, s[X], s[Y]
     for w in range(WHEELS):
         x = middle_x + cos * wheels[w, 0] - sin * wheels[w, 1]
         y = middle_y + sin * wheels[w, 0] + cos * wheels[w, 1]
@@ -185,17 +185,25 @@ def _lift(c: Row, at: Footing, forms: Corners, ground: Ground) -> None:
         ground.lift[w] = (1.0 - at.north[w]) * south + at.north[w] * north
 
 
+@compiled_within
+def _loosen(c: Row, forms: Corners, ground: Ground, crusted: Row) -> None:
+    """Change the soil under each wheel to that of the crests of ridges, and note where there is crust."""
+    softness, ripples, tars, cover = c[SOFTNESS], c[RIPPLES], c[TARS], c[CRUST]
+    for w in range(WHEELS):
+        form = layers_of(forms.own[w])
+        loose = softness * crest_share(form, ripples, tars)
+        ground.soil[w] = ground.soil[w] + loose * (1.0 - ground.soil[w])
+        crusted[w] = 1 if has_crust(form, cover) else 0
+
+
 @compiled
-def _formed_soil(fluffiness: float, number: int, form: Cell, c: Row, rover: Row, broken: Bits) -> float:
-    """Fluffiness under a wheel where landforms may lie on the ground; breaks a crust that is too weak."""
-    if has_crust(form, c[CRUST]):
-        if not is_broken(broken, number):
-            if ground_pressure(c, rover) <= c[STRENGTH]:
-                return CRUST_SOIL
-            break_crust(broken, number)
-        return c[PATCHES]
-    loose = c[SOFTNESS] * crest_share(form, c[RIPPLES], c[TARS])
-    return fluffiness + loose * (1.0 - fluffiness)
+def _crust_soil(number: int, c: Row, rover: Row, broken: Bits) -> float:
+    """Fluffiness under a wheel on crust, which breaks if it is too weak."""
+    if not is_broken(broken, number):
+        if ground_pressure(c, rover) <= c[STRENGTH]:
+            return CRUST_SOIL
+        break_crust(broken, number)
+    return c[PATCHES]
 
 
 @compiled_within
@@ -215,6 +223,7 @@ def _balance(heights: Coefficients) -> tuple[float, float, float]:
 @compiled
 def settle(
     s: Row,
+    heading: Heading,
     c: Row,
     rover: Row,
     wheels: Row,
@@ -237,16 +246,18 @@ def settle(
     cells = Corners(_words(), _words(), _words(), _words(), _words())
     ground = Ground(_doubles(), _doubles(), _doubles(), _doubles())
     each = words_in_cell(words)
-    _find(s, wheels, at)
+    _find(s, heading, wheels, at)
     _read(words, each, 0, at, cells)
     _stand(s, c, rover, at, cells, ground)
     left, right, pitch = _balance(ground.height)
     if has_forms(c, words):
         _read(words, each, 1, at, cells)
         _lift(c, at, cells, ground)
+        crusted = _integers()
+        _loosen(c, cells, ground, crusted)
         for w in range(WHEELS):
-            form = layers_of(cells.own[w])
-            ground.soil[w] = _formed_soil(ground.soil[w], int(at.own[w]), form, c, rover, broken)
+            if crusted[w] == 1:
+                ground.soil[w] = _crust_soil(int(at.own[w]), c, rover, broken)
         lifts = _balance(ground.lift)
         left, right, pitch = left + lifts[0], right + lifts[1], pitch + lifts[2]
     s[PITCH] = pitch / (0.75 * rover[WHEELBASE])
@@ -275,6 +286,6 @@ def rest(
     """Put a rover that has just been placed at rest: settled on the ground, nothing turning."""
     s[WHEEL_L : AHEAD + 2] = 0.0
     s[DRIVE], s[STEER], s[STUCK] = 0.0, 0.0, 0.0
-    settle(s, c, rover, wheels, words, broken, soils, soil)
+    settle(s, heading_of(s), c, rover, wheels, words, broken, soils, soil)
     for side in range(2):
-        s[SINK_L + side] = rover[RADIUS] * math.exp(soil[side, ALPHA])
+        s[SINK_L + side] = rover[RADIUS] * exp(soil[side, ALPHA])

@@ -21,12 +21,16 @@ from dataclasses import astuple, dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import compiled
+from rover_cl_envs.compiled import compiled, compiled_within
+from rover_cl_envs.elementary import exp, log
 
 EMBEDDED_SLIP = 0.98
 """Slip where the soil cannot carry the demanded traction: the wheel spins and digs."""
 SKID_LIMIT = -0.5
 """Largest skid (negative slip) of a braked wheel on a down-slope."""
+SEARCH_STEPS = 6
+SEARCHING, FOUND, LOST = 1.0, 0.0, -1.0
+"""States of a search for a slip."""
 _BOUNDS = {
     "a": (1e-6, 100.0),
     "b": (1e-3, 100.0),
@@ -112,13 +116,63 @@ def blend(table: NDArray[np.float64], weights: Weights, out: NDArray[np.float64]
         out[k] = w0 * table[0, k] + w1 * table[1, k] + w2 * table[2, k] + w3 * table[3, k]
 
 
+@compiled_within
+def first_slip(missing: float, a: float, b: float) -> tuple[float, float]:
+    """Slip and state of the search before its first step: the root of equation (1) for d = 0.
+
+    `missing` is the traction coefficient that the soil must give, the rolling resistance included. Outside
+    of 0 to `a` there is nothing to search for.
+    """
+    slip = -b * log(max(1.0 - missing / a, 1e-12))
+    return slip, SEARCHING if (missing > 0.0) & (missing < a) else FOUND
+
+
+@compiled_within
+def nearer_slip(
+    missing: float, slip: float, search: float, near: float, a: float, b: float, d: float
+) -> tuple[float, float]:
+    """Slip and state of the search after one more step; nothing changes where it is over.
+
+    Halley's step; near the peak, where that might jump past the root, Newton's, which is shorter. `near` is
+    the gap in traction at which the root counts as found.
+    """
+    per_scale = 1.0 / b
+    rise = a * per_scale
+    decay = exp(-slip * per_scale)
+    steep = rise * decay - 2.0 * d * slip
+    gap = missing + d * slip * slip - a * (1.0 - decay)
+    step = gap / steep
+    bend = step * (rise * per_scale * decay + 2.0 * d) / steep
+    further = slip + step / (1.0 - 0.5 * (bend if bend < 0.5 else 0.0))
+    after = FOUND if gap < near else SEARCHING
+    after = LOST if steep <= 1e-3 else after
+    after = LOST if further >= EMBEDDED_SLIP else after
+    after = after if search > FOUND else search
+    further = further if after > LOST else slip
+    return further if search > FOUND else slip, after
+
+
+@compiled_within
+def slip_found(missing: float, slip: float, search: float, a: float, b: float) -> float:
+    """The slip that a search ended with; what is still searching demands more than the peak."""
+    slip = slip if search == FOUND else EMBEDDED_SLIP
+    slip = slip if missing < a else EMBEDDED_SLIP
+    return slip if missing > 0.0 else max(missing / (a * (1.0 / b)), SKID_LIMIT)
+
+
+@compiled
+def nearness(step: int) -> float:
+    """Gap in traction at which a search counts as over at its step number `step`, from 0."""
+    return 1e-3 if step < SEARCH_STEPS - 1 else 5e-3
+
+
 @compiled
 def equilibrium_slip(demand: float, soil: NDArray[np.float64]) -> float:
     """Slip at which equation (1) meets the demanded traction coefficient, lower branch.
 
-    Halley's iteration from the root for d = 0, which lies below the wanted one: mu is concave and
-    rising there, so the iterates climb to the root from below; where the demand is near the peak, by
-    Newton's shorter steps, which don't jump past it.
+    The search begins at the root for d = 0, which lies below the wanted one: mu is concave and rising there,
+    so the iterates climb to the root from below. It is cut into parts without a way out, so that the kernel
+    searches for many wheels at a time (driving.py).
 
     Args:
         demand: tangent of the slope plus resistances over load; negative downhill.
@@ -128,26 +182,8 @@ def equilibrium_slip(demand: float, soil: NDArray[np.float64]) -> float:
         Slip: negative (skid) if the demand is below the rolling resistance, at most
         `EMBEDDED_SLIP`, which is also returned where the soil cannot carry the demand.
     """
-    a, d, per_scale = soil[A], soil[D], 1.0 / soil[B]
-    rise = a * per_scale
-    missing = demand + soil[C]
-    if missing <= 0.0:
-        return max(missing / rise, SKID_LIMIT)
-    if missing >= a:
-        return EMBEDDED_SLIP
-    s = -soil[B] * math.log(1.0 - missing / a)
-    for _ in range(6):
-        decay = math.exp(-s * per_scale)
-        steep = rise * decay - 2.0 * d * s
-        if steep <= 1e-3:
-            return EMBEDDED_SLIP
-        gap = missing + d * s * s - a * (1.0 - decay)
-        step = gap / steep
-        bend = step * (rise * per_scale * decay + 2.0 * d) / steep
-        s += step / (1.0 - 0.5 * bend) if bend < 0.5 else step
-        if s >= EMBEDDED_SLIP:
-            return EMBEDDED_SLIP
-        if gap < 1e-3:
-            return s
-    # Still far from a root: the demand lies above the peak, where the iterates keep wandering right.
-    return s if gap < 5e-3 else EMBEDDED_SLIP
+    a, b, d, missing = soil[A], soil[B], soil[D], demand + soil[C]
+    slip, search = first_slip(missing, a, b)
+    for step in range(SEARCH_STEPS):
+        slip, search = nearer_slip(missing, slip, search, nearness(step), a, b, d)
+    return slip_found(missing, slip, search, a, b)

@@ -7,12 +7,23 @@ from numba import prange
 from numpy.typing import NDArray
 
 from rover_cl_envs.addresses import Addresses, rovers_at, setting_at
+from rover_cl_envs.block import drive_some, feed_some, roam_some, sight_some, waits
 from rover_cl_envs.compiled import compiled, compiled_parallel
+from rover_cl_envs.driving import body_lanes, side_lanes
+from rover_cl_envs.lanes import LANES, heading_of
 from rover_cl_envs.mission import RUNNING
-from rover_cl_envs.rows import NEXT_STEP, RESTART, SAME_STEP, Pictures, Rows
-from rover_cl_envs.turn import Outcomes, Rewards, look, move, picture, start
-
-BLOCK = 32  # rovers stepped together
+from rover_cl_envs.rows import RESTART, SAME_STEP, Pictures, Rows
+from rover_cl_envs.sensors import BODIES_BLOCK, POWER_BLOCK
+from rover_cl_envs.turn import (
+    Outcomes,
+    Rewards,
+    begin_anew,
+    judge_step,
+    look,
+    picture,
+    stand,
+    start,
+)
 
 Which = NDArray[np.int64]
 """(k,) numbers of rovers"""
@@ -32,25 +43,37 @@ def _step_some(
 ) -> None:
     """One control step of rovers `first` to `last` - 1; those that NEXT_STEP bids begin anew instead.
 
-    A rover whose episode has ended under SAME_STEP is left where it stands, for `renew`.
+    A rover whose episode has ended under SAME_STEP begins anew once its last observation is written; the
+    first one of the new episode is left to `look_anew`.
     """
-    mode, counters = setting_at(a).mode, rovers_at(a).counters
-    for i in range(first, last):
-        if mode == NEXT_STEP and counters[i, RESTART] == 1:
-            start(i, a)
-            for k in range(terms.shape[1]):
-                terms[i, k] = 0.0
-            rewards[i] = 0.0
-            outcomes[i] = RUNNING
+    rovers, setting = rovers_at(a), setting_at(a)
+    body, sides = body_lanes(), side_lanes()
+    drive_some(first, last, actions, rovers, setting, body, sides)
+    # In loops of their own: small loops run ahead into the next rover while this one waits for its map.
+    for k in range(last - first):
+        if not waits(first + k, rovers, setting):
+            body.tallest[k] = stand(first + k, (body.cos[k], body.sin[k]), a)
+    if setting.blocks[POWER_BLOCK] >= 0:
+        feed_some(first, last, rovers, setting, body, sides)
+    if setting.blocks[BODIES_BLOCK] >= 0:
+        roam_some(first, last, rovers, setting, body)
+    for k in range(last - first):
+        i = first + k
+        if waits(i, rovers, setting):
+            begin_anew(i, a, terms[i], rewards, outcomes)
+            body.cos[k], body.sin[k] = heading_of(rovers.state[i])
             continue
-        move(i, actions, a, terms[i], rewards, outcomes)
+        judge_step(i, body.tallest[k], body.struck[k] == 1.0, a, terms[i], rewards, outcomes)
         if outcomes[i] != RUNNING:
-            counters[i, RESTART] = 1
-    # In a loop of its own: small loops run ahead into the next rover while this one waits for its map.
-    for i in range(first, last):
-        if mode != SAME_STEP or outcomes[i] == RUNNING:
-            look(i, a, observations[i])
-            picture(i, a, observations, i, pictures)
+            rovers.counters[i, RESTART] = 1
+    sight_some(first, last, rovers.state, body, observations)
+    for k in range(last - first):
+        look(first + k, (body.cos[k], body.sin[k]), a, observations[first + k])
+        picture(first + k, a, observations, first + k, pictures)
+    if setting.mode == SAME_STEP:
+        for i in range(first, last):
+            if outcomes[i] != RUNNING:
+                start(i, a)
 
 
 @compiled
@@ -88,8 +111,8 @@ def step_serial(
     """
     if not _sound(actions):
         return -1
-    for k in range(0, len(actions), BLOCK):
-        last = min(k + BLOCK, len(actions))
+    for k in range(0, len(actions), LANES):
+        last = min(k + LANES, len(actions))
         _step_some(k, last, actions, a, observations, terms, rewards, outcomes, pictures)
     return _ended(outcomes)
 
@@ -107,48 +130,29 @@ def step_parallel(
     """`step_serial` with the blocks shared out among numba's threads."""
     if not _sound(actions):
         return -1
-    for b in prange((len(actions) + BLOCK - 1) // BLOCK):
-        k = b * BLOCK
-        last = min(k + BLOCK, len(actions))
+    for b in prange((len(actions) + LANES - 1) // LANES):
+        k = b * LANES
+        last = min(k + LANES, len(actions))
         _step_some(k, last, actions, a, observations, terms, rewards, outcomes, pictures)
     return _ended(outcomes)
 
 
 @compiled
-def _renew_one(
-    k: int,
-    which: Which,
-    a: Addresses,
-    last: Rows,
-    last_pictures: Pictures,
-    observations: Rows,
-    pictures: Pictures,
-) -> None:
-    """Write the last observation of rover `which[k]` into row k of `last`, and begin its next episode."""
-    i = which[k]
-    look(i, a, last[k])
-    picture(i, a, last, k, last_pictures)
-    start(i, a)
-    look(i, a, observations[i])
+def _look_once(i: int, a: Addresses, observations: Rows, pictures: Pictures) -> None:
+    """Write the observation of rover i, whose episode has just begun."""
+    body = body_lanes()
+    heading = heading_of(rovers_at(a).state[i])
+    body.cos[0], body.sin[0] = heading
+    sight_some(i, i + 1, rovers_at(a).state, body, observations)
+    look(i, heading, a, observations[i])
     picture(i, a, observations, i, pictures)
 
 
 @compiled
-def renew_serial(
-    which: Which, a: Addresses, last: Rows, last_pictures: Pictures, observations: Rows, pictures: Pictures
-) -> None:
-    """End the episodes of the rovers `which` (k,): their last observations (k, size), and a new start."""
-    for k in range(len(which)):
-        _renew_one(k, which, a, last, last_pictures, observations, pictures)
-
-
-@compiled_parallel
-def renew_parallel(
-    which: Which, a: Addresses, last: Rows, last_pictures: Pictures, observations: Rows, pictures: Pictures
-) -> None:
-    """`renew_serial` with the rovers shared out among numba's threads."""
-    for k in prange(len(which)):
-        _renew_one(k, which, a, last, last_pictures, observations, pictures)
+def look_anew(which: Which, a: Addresses, observations: Rows, pictures: Pictures) -> None:
+    """Write the first observations of the rovers `which` (k,), who have begun anew, over their last ones."""
+    for i in which:
+        _look_once(i, a, observations, pictures)
 
 
 @compiled
@@ -157,5 +161,4 @@ def start_where(mask: NDArray[np.bool_], a: Addresses, observations: Rows, pictu
     for i in range(len(mask)):
         if mask[i]:
             start(i, a)
-            look(i, a, observations[i])
-            picture(i, a, observations, i, pictures)
+            _look_once(i, a, observations, pictures)

@@ -13,7 +13,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import Coefficients, compiled
+from rover_cl_envs.compiled import Coefficients, compiled, compiled_within
+from rover_cl_envs.elementary import acos, exp
 
 SOL_SECONDS = 88775.244  # [s]
 SOL_HOURS = SOL_SECONDS / 3600.0
@@ -42,6 +43,7 @@ NET_FLUX: NDArray[np.float64] = np.array(
     ]
 )
 """f (8, 7): flux that the ground keeps over the flux above the air; Table III of Appelbaum and Flood."""
+_DEPTHS, _ZENITHS = np.array(DEPTHS), np.array(ZENITHS)
 BEYOND = 0.42
 """Decay of f per unit of optical depth beyond 6, where the table ends. Fitted to one reading: Opportunity
 made 22 Wh at a depth of 10.8, and 652 Wh at 0.61 the week before (mission status reports, June 2018)."""
@@ -86,27 +88,65 @@ def sun_direction(season: float, latitude: float, time: float) -> tuple[float, f
 
 
 @compiled
+def column_of(up: float) -> tuple[int, float]:
+    """Column of `NET_FLUX` at or before a sun so high, and the share of the way to the next one.
+
+    `up` is the cosine of the zenith angle.
+    """
+    zenith = acos(min(max(up, 0.0), 1.0)) / RADIAN
+    column, low, high = 0, ZENITHS[0], ZENITHS[1]
+    for k in range(1, 6):
+        beyond = zenith > _ZENITHS[k]
+        column += 1 if beyond else 0
+        low, high = _ZENITHS[k] if beyond else low, _ZENITHS[k + 1] if beyond else high
+    return column, min((zenith - low) / (high - low), 1.0)
+
+
+@compiled
+def row_of(depth: float) -> tuple[int, float]:
+    """Row of `NET_FLUX` at or before an optical depth, and the share of the way to the next one."""
+    row, low, high = 0, DEPTHS[0], DEPTHS[1]
+    for k in range(1, 7):
+        beyond = depth > _DEPTHS[k]
+        row += 1 if beyond else 0
+        low, high = _DEPTHS[k] if beyond else low, _DEPTHS[k + 1] if beyond else high
+    return row, min(max((depth - low) / (high - low), 0.0), 1.0)
+
+
+@compiled
+def between(row: int, along: float, column: int, across: float, table: Coefficients) -> float:
+    """What a table holds between a row and the next and a column and the next, bilinear."""
+    low = (1.0 - across) * table[row, column] + across * table[row, column + 1]
+    high = (1.0 - across) * table[row + 1, column] + across * table[row + 1, column + 1]
+    return (1.0 - along) * low + along * high
+
+
+@compiled
+def beyond(depth: float) -> float:
+    """What is left of f beyond the table's last optical depth, 6: it falls as exp(-BEYOND depth)."""
+    return exp(-BEYOND * max(depth - DEPTHS[-1], 0.0))
+
+
+@compiled
 def net_flux(up: float, depth: float, table: Coefficients) -> float:
-    """f, bilinear in zenith angle and optical depth; beyond a depth of 6 it falls as exp(-BEYOND depth).
+    """f, bilinear in zenith angle and optical depth, and `beyond`.
 
     Args:
         up: cosine of the zenith angle, above 0.
         depth: optical depth of the dust.
         table: `NET_FLUX` (8, 7).
     """
-    zenith = math.acos(min(up, 1.0)) / RADIAN
-    j = 0
-    while j < 5 and zenith > ZENITHS[j + 1]:
-        j += 1
-    v = min((zenith - ZENITHS[j]) / (ZENITHS[j + 1] - ZENITHS[j]), 1.0)
-    i = 0
-    while i < 6 and depth > DEPTHS[i + 1]:
-        i += 1
-    u = min(max((depth - DEPTHS[i]) / (DEPTHS[i + 1] - DEPTHS[i]), 0.0), 1.0)
-    low = (1.0 - v) * table[i, j] + v * table[i, j + 1]
-    high = (1.0 - v) * table[i + 1, j] + v * table[i + 1, j + 1]
-    f = (1.0 - u) * low + u * high
-    return f * math.exp(-BEYOND * (depth - 6.0)) if depth > 6.0 else f
+    (row, along), (column, across) = row_of(depth), column_of(up)
+    return between(row, along, column, across, table) * beyond(depth)
+
+
+@compiled_within
+def light_of(flux: float, up: float, depth: float, f: float) -> tuple[float, float]:
+    """`sunlight` for a known `net_flux` f."""
+    lit = flux if up > 0.0 else 0.0
+    beam = lit * exp(-depth / max(up, 1e-9))
+    level = lit * up * f / (1.0 - ALBEDO)
+    return beam, max(level - beam * up, 0.0)
 
 
 @compiled
@@ -122,11 +162,7 @@ def sunlight(flux: float, up: float, depth: float, table: Coefficients) -> tuple
         depth: optical depth of the dust.
         table: `NET_FLUX` (8, 7).
     """
-    if up <= 0.0:
-        return 0.0, 0.0
-    beam = flux * math.exp(-depth / up)
-    level = flux * up * net_flux(up, depth, table) / (1.0 - ALBEDO)
-    return beam, max(level - beam * up, 0.0)
+    return light_of(flux, up, depth, net_flux(up, depth, table))
 
 
 @compiled

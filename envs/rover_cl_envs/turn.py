@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rover_cl_envs.addresses import Addresses, rovers_at, setting_at
-from rover_cl_envs.bodies import BLIND, CLEANED, appear, roam, watch
+from rover_cl_envs.bodies import BLIND, CLEANED, appear, watch
 from rover_cl_envs.camera import photograph
 from rover_cl_envs.compiled import Row, compiled
-from rover_cl_envs.dynamics import DRIVE, MOTOR, STEER, drive
+from rover_cl_envs.energy import wake
 from rover_cl_envs.instruments import distort, err
+from rover_cl_envs.lanes import Heading, heading_of
 from rover_cl_envs.mission import (
     BY_END,
     DRAINED,
@@ -25,7 +26,7 @@ from rover_cl_envs.mission import (
 )
 from rover_cl_envs.objectives import assess, prepare, tell
 from rover_cl_envs.placement import begin
-from rover_cl_envs.power import BALANCE, capacity, observe_power, pass_time, stall_share, sweep, wake
+from rover_cl_envs.power import BALANCE, CHARGE, capacity, observe_power, sweep
 from rover_cl_envs.power_plant import AREA
 from rover_cl_envs.randomness import uniform
 from rover_cl_envs.ring import RING
@@ -70,28 +71,38 @@ def start(i: int, a: Addresses) -> None:
         appear(s, c, rovers.bodies[i], generator)
     rest(s, c, rover, setting.wheels[v], words, broken, setting.soils[v], rovers.soil[i])
     if setting.blocks[POWER_BLOCK] >= 0:
-        wake(rovers.power[i], s, c, setting.plants[v], setting.net_flux)
+        wake(rovers.power[i], s, heading_of(s), c, setting.plants[v], setting.net_flux)
 
 
 @compiled
-def look(i: int, a: Addresses, out: Row) -> None:
+def begin_anew(i: int, a: Addresses, terms: Row, rewards: Rewards, outcomes: Outcomes) -> None:
+    """Begin an episode in place of a step, which brings no reward."""
+    start(i, a)
+    for k in range(terms.shape[0]):
+        terms[k] = 0.0
+    rewards[i] = 0.0
+    outcomes[i] = RUNNING
+
+
+@compiled
+def look(i: int, heading: Heading, a: Addresses, out: Row) -> None:
     """Write rover i's observation into `out` (size,)."""
     rovers, setting = rovers_at(a), setting_at(a)
     s, c, counters = rovers.state[i], conditions_of(i, rovers), rovers.counters[i]
     rover, words, broken = setting.rovers[counters[VEHICLE]], setting.words[counters[MAP]], rovers.broken[i]
-    observe(s, c, rover, setting.ring, words, broken, setting.cues, out)
+    observe(s, heading, c, rover, setting.ring, words, broken, setting.cues, out)
     if err(c):
         distort(s, c, rovers.generators[i], out)
     at = setting.blocks[POWER_BLOCK]
     if at >= 0:
-        observe_power(rovers.power[i], s, c, setting.plants[counters[VEHICLE]], out[at:])
+        observe_power(rovers.power[i], heading, c, setting.plants[counters[VEHICLE]], out[at:])
     at = setting.blocks[MISSION_BLOCK]
     if at >= 0:
         mission = setting.missions[counters[MISSION]]
         tell(s, rovers.progress[i], mission, int(counters[STEP]), out[at : at + MISSION_SIZE])
     at = setting.blocks[BODIES_BLOCK]
     if at >= 0:
-        watch(s, c, rovers.bodies[i], out[at : at + BODIES_SIZE])
+        watch(s, heading, c, rovers.bodies[i], out[at : at + BODIES_SIZE])
         if rovers.bodies[i, BLIND] == 1.0:
             out[RING:SIZE] = 0.0
 
@@ -106,37 +117,33 @@ def picture(i: int, a: Addresses, vectors: Rows, row: int, out: Pictures) -> Non
 
 
 @compiled
-def _drive(i: int, a: Addresses) -> float:
-    """Drive rover i with what its motors give in this cold; returns the tallest rock under a wheel [m]."""
+def stand(i: int, heading: Heading, a: Addresses) -> float:
+    """Put rover i, which has been driven, on the ground; returns the tallest rock under a wheel [m]."""
     rovers, setting = rovers_at(a), setting_at(a)
     s, c, v = rovers.state[i], conditions_of(i, rovers), rovers.counters[i, VEHICLE]
-    rover, wheels, soil = setting.rovers[v], setting.wheels[v], rovers.soil[i]
-    motor = c[MOTOR]
-    if setting.blocks[POWER_BLOCK] >= 0:
-        motor = np.float32(motor * stall_share(rovers.power[i]))
-    drive(s, c, motor, rover, wheels, soil)
     words, broken = setting.words[rovers.counters[i, MAP]], rovers.broken[i]
-    return settle(s, c, rover, wheels, words, broken, setting.soils[v], soil)
+    rover, wheels, soils = setting.rovers[v], setting.wheels[v], setting.soils[v]
+    return settle(s, heading, c, rover, wheels, words, broken, soils, rovers.soil[i])
 
 
 @compiled
-def _judge(i: int, tallest: float, a: Addresses, terms: Row) -> int:
+def _judge(i: int, tallest: float, struck: bool, a: Addresses, terms: Row) -> int:
     """Fill rover i's terms of the reward, zero before, and say how its episode stands."""
     rovers, setting = rovers_at(a), setting_at(a)
     s, c, counters = rovers.state[i], conditions_of(i, rovers), rovers.counters[i]
     rover = setting.rovers[counters[VEHICLE]]
     mission, gained, empty = setting.missions[counters[MISSION]], 0.0, False
     if setting.blocks[POWER_BLOCK] >= 0:
-        p, plant = rovers.power[i], setting.plants[counters[VEHICLE]]
-        empty = pass_time(p, s, c, rover, plant, setting.net_flux, rovers.generators[i])
-        gained = p[BALANCE] / capacity(c, plant)
+        p = rovers.power[i]
+        empty = p[CHARGE] <= 0.0
+        gained = p[BALANCE] / capacity(c, setting.plants[counters[VEHICLE]])
     if mission[KIND] == NAVIGATE:
         code = judge(s, mission, rover, tallest, terms)
     else:
         progress, generator = rovers.progress[i], rovers.generators[i]
         words, step = setting.words[counters[MAP]], int(counters[STEP])
         code = assess(s, c, progress, gained, mission, rover, tallest, step, words, generator, terms)
-    if setting.blocks[BODIES_BLOCK] >= 0 and roam(s, c, rover, rovers.bodies[i]) and code == RUNNING:
+    if setting.blocks[BODIES_BLOCK] >= 0 and struck and code == RUNNING:
         code, terms[BY_END] = STRUCK, mission[STRIKE]
     if setting.blocks[POWER_BLOCK] >= 0 and setting.blocks[BODIES_BLOCK] >= 0:
         swept = rovers.bodies[i, CLEANED]
@@ -148,17 +155,16 @@ def _judge(i: int, tallest: float, a: Addresses, terms: Row) -> int:
 
 
 @compiled
-def move(i: int, actions: Rows, a: Addresses, terms: Row, rewards: Rewards, outcomes: Outcomes) -> None:
-    """Drive rover i for one control step: reward terms, reward, and how its episode stands."""
+def judge_step(
+    i: int, tallest: float, struck: bool, a: Addresses, terms: Row, rewards: Rewards, outcomes: Outcomes
+) -> None:
+    """What has come of rover i's step: reward terms, reward, and how its episode stands."""
     rovers, setting = rovers_at(a), setting_at(a)
-    s, counters = rovers.state[i], rovers.counters[i]
-    s[DRIVE] = min(max(actions[i, 0], -1.0), 1.0)
-    s[STEER] = min(max(actions[i, 1], -1.0), 1.0)
-    tallest = _drive(i, a)
+    counters = rovers.counters[i]
     counters[STEP] += 1
     for k in range(terms.shape[0]):
         terms[k] = 0.0
-    code = _judge(i, tallest, a, terms)
+    code = _judge(i, tallest, struck, a, terms)
     reward = 0.0
     for k in range(terms.shape[0]):
         reward += terms[k]

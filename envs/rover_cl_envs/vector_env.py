@@ -14,7 +14,7 @@ from rover_cl_envs.batch import Batch
 from rover_cl_envs.conditions import Conditions, check_conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import arguments_of, unknown_name
-from rover_cl_envs.mission import SUCCESS, TIME_LIMIT
+from rover_cl_envs.mission import RUNNING, SUCCESS, TIME_LIMIT
 from rover_cl_envs.portrait import NO_TRAIL, Portraits
 from rover_cl_envs.randomness import seeded
 from rover_cl_envs.rows import NEXT_STEP, RESTART, SAME_STEP, STAY
@@ -210,14 +210,10 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
         b.step(commands(actions, self.num_envs, discrete=self._discrete))
         self._steps += self.num_envs
         infos = self._infos()
-        terminated, truncated = np.zeros((2, self.num_envs), dtype=np.bool_)
-        if not len(b.ended):
-            return b.observations, b.rewards, terminated, truncated, infos
-        late = b.outcomes[b.ended] == TIME_LIMIT
-        truncated[b.ended], terminated[b.ended] = late, ~late
-        if self._mode is AutoresetMode.SAME_STEP:
-            self._add_final(infos, terminated | truncated)
-        return b.observations, b.rewards, terminated, truncated, infos
+        done, truncated = b.outcomes != RUNNING, b.outcomes == TIME_LIMIT
+        if len(b.ended) and self._mode is AutoresetMode.SAME_STEP:
+            self._add_final(infos, done)
+        return b.observations, b.rewards, done ^ truncated, truncated, infos
 
     def scene(
         self,
@@ -287,7 +283,7 @@ class MarsRoverVectorEnv(VectorEnv[NDArray[np.float32], NDArray[Any], NDArray[An
 
     def _add_final(self, infos: dict[str, Any], done: NDArray[np.bool_]) -> None:
         """Gymnasium's keys for episodes that ended and began anew in the same step."""
-        last = np.full(self.num_envs, None, dtype=object)
+        last = np.empty(self.num_envs, dtype=object)  # of None
         for i, observation in zip(self._batch.ended.tolist(), self._batch.final_observations, strict=True):
             last[i] = observation
         final = {"outcome": infos["outcome"], "_outcome": done, "success": infos["success"], "_success": done}

@@ -13,6 +13,7 @@ from rover_cl_envs import dynamics as d
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.grid import cell_number, words_of
 from rover_cl_envs.landforms import form_height
+from rover_cl_envs.lanes import heading_of
 from rover_cl_envs.rovers import MER
 from rover_cl_envs.settling import settle
 from rover_cl_envs.terrain import CELL, RELIEF, RELIEF_UNIT, ROCK, SIDE, TerrainBank, terrain_bank
@@ -28,7 +29,7 @@ def settled(
     state[[d.X, d.Y, d.YAW]] = x, y, yaw
     words, soil = words_of(ground[None])[0], np.zeros((2, 9))
     c, rover, soils = conditions.to_array(), MER.to_array(), MER.soil_table()
-    return state, settle(state, c, rover, MER.wheels, words, NO_CRUST, soils, soil)
+    return state, settle(state, heading_of(state), c, rover, MER.wheels, words, NO_CRUST, soils, soil)
 
 
 def test_a_rocker_carries_the_front_wheel_and_a_bogie_the_others() -> None:
