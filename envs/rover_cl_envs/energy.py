@@ -275,29 +275,18 @@ def plug_in(
     look_up(i, p, s, heading, c, plant, sky)
 
 
-@compiled
-def _side_power(
-    wheel: float,
-    torque: float,
-    load: float,
-    radius: float,
-    stall: float,
-    full: float,
-    driven: float,
-    gearing: float,
-    idle: float,
-    heat: float,
-) -> float:
-    """Electrical power of the drive motors of a side, averaged over the step just made [W].
+@compiled_within
+def _side_power(k: int, driven: float, gearing: float, idle: float, heat: float, sides: Sides) -> float:
+    """Electrical power of the drive motors of the side in lane k, averaged over the step just made [W].
 
     Work at the wheels over the efficiency of the gears, losses that turn with the motor, and the heat of the
     current, which goes with the square of the torque; for the share of the step in which the wheels turn.
     """
-    pull = torque * load  # [N] at the rim
-    strain = pull * radius / stall
+    wheel, pull = abs(sides.wheel[k]), sides.torque[k] * sides.load[k]  # pull in [N] at the rim
+    strain = pull * sides.radius[k] / sides.stall[k]
     rim = max(1.0 - strain, SLOWEST)  # in shares of top speed
-    used = pull * rim * full / (STEP_SECONDS * gearing) + idle + heat * min(strain * strain, 1.0)
-    return abs(wheel) * driven * used if abs(wheel) >= AT_REST else 0.0
+    used = pull * rim * sides.full[k] / (STEP_SECONDS * gearing) + idle + heat * min(strain * strain, 1.0)
+    return wheel * driven * used if wheel >= AT_REST else 0.0
 
 
 @compiled_within
@@ -307,31 +296,16 @@ def spend(count: int, sides: Sides, sky: Sky, use: Use) -> None:
     Losses of the motors grow in the cold that they were driven in.
     """
     for i in range(count):
-        idle = use.idle[i] * (1.0 + STIFFNESS * use.stiff[i])
-        driving = _side_power(
-            *(sides.wheel[i], sides.torque[i], sides.load[i], sides.radius[i], sides.stall[i], sides.full[i]),
-            *(use.left_driven[i], use.gearing[i], idle, use.heat[i]),
-        )
-        use.driving[i] = driving + _side_power(
-            *(
-                sides.wheel[count + i],
-                sides.torque[count + i],
-                sides.load[count + i],
-                sides.radius[count + i],
-                sides.stall[count + i],
-                sides.full[count + i],
-            ),
-            *(use.right_driven[i], use.gearing[i], idle, use.heat[i]),
-        )
+        gearing, idle, heat = use.gearing[i], use.idle[i] * (1.0 + STIFFNESS * use.stiff[i]), use.heat[i]
+        left = _side_power(i, use.left_driven[i], gearing, idle, heat, sides)
+        use.driving[i] = left + _side_power(count + i, use.right_driven[i], gearing, idle, heat, sides)
     for i in range(count):
-        hours = use.seconds[i] * HOUR
+        hours, driven = use.seconds[i] * HOUR, use.driving[i] * STEP_SECONDS * HOUR
         turning = max(abs(sides.wheel[i]), abs(sides.wheel[count + i]))  # share of the step
         turning = turning if turning >= AT_REST else 0.0
         heating = use.heater[i] * max(KEPT_WARM - sky.temperature[i], 0.0)
         used = use.asleep[i] + turning * (use.awake[i] - use.asleep[i]) + heating
-        balance = (0.5 * (use.before[i] + sky.supply[i]) - used) * hours - use.driving[
-            i
-        ] * STEP_SECONDS * HOUR
+        balance = (0.5 * (use.before[i] + sky.supply[i]) - used) * hours - driven
         stored = balance * use.charging[i] if balance > 0.0 else balance
         use.charge[i] = min(max(use.charge[i] + stored, 0.0), use.capacity[i])
         use.heating[i], use.balance[i] = heating, balance
