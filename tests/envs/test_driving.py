@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from rover_cl_envs import dynamics as d
@@ -276,3 +278,27 @@ def test_a_slope_of_fifty_degrees_tips() -> None:
         assert drive([world], steps=1, yaw=yaw).outcomes == ["tipped"]
     # 40 degrees is too steep to climb, but not to stand on.
     assert drive([bare(degrees=40)], (0.0, 0.0), steps=3).outcomes == ["running"]
+
+
+@given(
+    count=st.integers(1, 70),
+    command=st.tuples(st.floats(-1, 1), st.floats(-1, 1)),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=25, deadline=None)
+def test_rovers_side_by_side_don_t_mix(count: int, command: tuple[float, float], seed: int) -> None:
+    """Whatever stands in the other lanes of a block, and however many lanes it has, a rover drives alike."""
+    rng = np.random.default_rng(seed)
+    worlds = [
+        bare(
+            rng.uniform(0, 1),
+            rng.uniform(-15, 15),
+            wheel_health=tuple(rng.integers(0, 2, 6).astype(float)),
+            motor_gain=rng.uniform(0.5, 1),
+        )
+        for _ in range(count)
+    ]
+    together = drive(worlds, command, steps=4).state[:, : d.STEER + 1]
+    for i in {0, count // 2, count - 1}:
+        alone = drive([worlds[i]], command, steps=4).state[0, : d.STEER + 1]
+        np.testing.assert_array_equal(together[i], alone)
