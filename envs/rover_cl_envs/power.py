@@ -40,7 +40,6 @@ from rover_cl_envs.dynamics import (
     LATITUDE,
     OPTICAL_DEPTH,
     SEASON,
-    TIME_OF_SOL,
 )
 from rover_cl_envs.elementary import exp
 from rover_cl_envs.lanes import Heading
@@ -77,13 +76,6 @@ SUN_EAST, SUN_NORTH, SUN_UP, SIN_H, COS_H, DUST = range(9, 15)
 ALMANAC_SEASON, ALMANAC_LATITUDE, SIN_D, COS_D, SIN_L, COS_L, FLUX, MEAN = range(15, 23)
 """What depends on season and latitude only, and the two that it holds for."""
 POWER_STATE = 23
-
-
-@compiled
-def time_of_sol(p: Row, c: Row) -> float:
-    """Local true solar time of the power row `p` (23,), share of a sol."""
-    time = c[TIME_OF_SOL] + p[CLOCK]
-    return time - 1.0 if time >= 1.0 else time  # `math.floor` is a call into the C library
 
 
 @compiled

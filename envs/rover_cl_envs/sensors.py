@@ -98,7 +98,7 @@ _each = scratch(2 * LANES, np.float64)
 
 
 class Aim(NamedTuple):
-    """Targets as rovers side by side see them: 2 LANES lanes (driving.py), all targets A and then all B."""
+    """Targets as rovers side by side see them: 2 LANES lanes (lanes.py), all targets A and then all B."""
 
     east: Lane
     north: Lane
