@@ -51,11 +51,6 @@ def check_algorithm(algorithm: BaseAlgorithm, methods: Sequence[Method]) -> None
             f"algorithm is {kind}, on which methods might be without effect; expected PPO, A2C, SAC, TD3, "
             "DDPG or DQN of stable_baselines3, or RecurrentPPO of sb3_contrib. Without methods any will do."
         )
-    if methods and algorithm.device.type != "cpu":
-        raise ValueError(
-            f"algorithm is on {algorithm.device}, but methods keep their memories on the CPU and have "
-            f'been tried nowhere else. Build it with device="cpu": {kind}(..., device="cpu").'
-        )
 
 
 def _recurrent(algorithm: BaseAlgorithm) -> bool:

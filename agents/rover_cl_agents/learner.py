@@ -294,6 +294,7 @@ class ContinualLearner:
         algorithm: BaseAlgorithm | None = None,
         methods: Sequence[Method] | None = None,
         boundaries: Boundaries | None = None,
+        device: str = "cpu",
     ) -> Self:
         """Read a learner from a checkpoint.
 
@@ -308,6 +309,7 @@ class ContinualLearner:
             methods: Built like those that were saved; None: built from the checkpoint, if all are this
                 package's.
             boundaries: Built like those that were saved; None: built from the checkpoint.
+            device: Of an algorithm that is built from the checkpoint, wherever it was saved.
 
         Raises:
             CheckpointError: if a file is damaged, or the checkpoint doesn't fit what was given.
@@ -315,7 +317,7 @@ class ContinualLearner:
         _, index = checkpoint.read(Path(folder))
         with snapshot.refusals(Path(folder)):
             learner = cls(
-                *snapshot.read_parts(index, env, algorithm, methods),
+                *snapshot.read_parts(index, env, algorithm, methods, device),
                 boundaries=boundaries or snapshot.read_boundaries(index),
                 **index["switch"],
             )

@@ -46,8 +46,8 @@ class Outputs:
 
     def __getitem__(self, index: Tensor) -> Outputs:
         """Give the outputs for some of the observations."""
-        scale = None if self.log_scale is None else self.log_scale.index_select(0, index)
-        return Outputs(kind=self.kind, location=self.location.index_select(0, index), log_scale=scale)
+        scale = None if self.log_scale is None else rows_at(self.log_scale, index)
+        return Outputs(kind=self.kind, location=rows_at(self.location, index), log_scale=scale)
 
 
 def distance(current: Outputs, cached: Outputs) -> Tensor:
@@ -135,6 +135,13 @@ def _read_actor_critic(policy: ActorCriticPolicy, observations: Tensor) -> Outpu
 def to_tensor(policy: BasePolicy, observations: NDArray[Any]) -> Tensor:
     """Put a batch of observations, shape (batch, *observation), on the policy's device."""
     return torch.as_tensor(observations, device=policy.device)
+
+
+def rows_at(tensor: Tensor, index: Tensor) -> Tensor:
+    """Give some rows of `tensor`, on its device. Methods draw the index, shape (k,), on the CPU, so that the
+    draws are the same wherever the networks are.
+    """
+    return tensor.index_select(0, index.to(tensor.device))
 
 
 def acts(algorithm: BaseAlgorithm) -> bool:

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from sb3_contrib import TRPO
 from stable_baselines3 import DDPG, DQN, PPO
 
@@ -47,14 +46,6 @@ def test_methods_meet_algorithms_that_they_have_an_effect_on(bandit: Any) -> Non
     own: Any = MyPPO("MlpPolicy", env, **settings)
     assert ContinualLearner(own, [L2()]).learn_task(env, 32).tasks == [0]
     assert len(ContinualLearner(DDPG("MlpPolicy", env, device="cpu", buffer_size=50), [L2()]).methods) == 1
-
-
-def test_methods_are_for_the_cpu(bandit: Any) -> None:
-    model = SMALL.build(bandit(0, 2), 0)
-    model.device = torch.device("cuda", 0)  # as "auto" chooses where there is one
-    with pytest.raises(ValueError, match=r'algorithm is on cuda:0, .* Build it with device="cpu"'):
-        ContinualLearner(model, [Replay()])
-    assert ContinualLearner(model).methods == ()
 
 
 @pytest.mark.parametrize("wrong", [EWC(), "ewc", 3])

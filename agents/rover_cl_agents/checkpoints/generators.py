@@ -23,6 +23,8 @@ def pack_generators(algorithm: BaseAlgorithm) -> tuple[Tensors, dict[str, Any]]:
         "numpy": torch.from_numpy(np.asarray(words, dtype=np.int64)),
         "python": torch.tensor(python_words, dtype=torch.int64),
     }
+    if algorithm.device.type == "cuda":
+        tensors["cuda"] = torch.cuda.get_rng_state(algorithm.device)
     values = {
         "numpy": [int(position), int(has_gauss), float(gauss)],
         "python": [version, python_gauss],
@@ -43,6 +45,8 @@ def unpack_generators(algorithm: BaseAlgorithm, tensors: Tensors, values: Mappin
         RuntimeError, TypeError, ValueError: if one isn't the state of such a generator.
     """
     torch.set_rng_state(tensors["torch"])
+    if algorithm.device.type == "cuda" and "cuda" in tensors:  # it was saved on a GPU and goes on on one
+        torch.cuda.set_rng_state(tensors["cuda"], algorithm.device)
     position, has_gauss, gauss = values["numpy"]
     words = tensors["numpy"].numpy().astype(np.uint32)
     np.random.set_state(("MT19937", words, position, has_gauss, gauss))

@@ -78,8 +78,8 @@ def write_recipe(algorithm: BaseAlgorithm) -> dict[str, Any]:
     return {"algorithm": name, "policy": policy, "settings": settings, "unwritten": unwritten}
 
 
-def build(recipe: dict[str, Any], env: Env) -> BaseAlgorithm:
-    """Build the algorithm that `recipe` describes, for `env`, on the CPU.
+def build(recipe: dict[str, Any], env: Env, device: str = "cpu") -> BaseAlgorithm:
+    """Build the algorithm that `recipe` describes, for `env`, on `device`.
 
     Raises:
         ValueError: if the recipe isn't complete, naming what it lacks.
@@ -94,7 +94,7 @@ def build(recipe: dict[str, Any], env: Env) -> BaseAlgorithm:
     if odd:
         raise ValueError(f"{odd[0]!r} is no setting of {kind.__name__} that a checkpoint may give.")
     settings = {name: _read(value) for name, value in recipe["settings"].items()}
-    return kind(recipe["policy"], as_vec_env(env), device="cpu", **settings)
+    return kind(recipe["policy"], as_vec_env(env), device=device, **settings)
 
 
 def _chosen_by_itself(algorithm: Any) -> bool:

@@ -87,6 +87,7 @@ def read_parts(
     env: Env,
     algorithm: BaseAlgorithm | None,
     methods: Sequence[Method] | None,
+    device: str = "cpu",
 ) -> tuple[BaseAlgorithm, Sequence[Method]]:
     """Build what isn't given of a learner, from a checkpoint's index; its state isn't restored yet.
 
@@ -95,12 +96,13 @@ def read_parts(
         env: An environment for the algorithm.
         algorithm: Kept if given.
         methods: Kept if given.
+        device: Of an algorithm that isn't given.
 
     Raises:
         ValueError: if the index doesn't say enough to build it; see also `refusals`.
     """
     if algorithm is None:
-        algorithm = recipe.build(index["algorithm"], env)
+        algorithm = recipe.build(index["algorithm"], env, device)
     if methods is None:
         methods = [_build_method(entry["name"], entry["settings"]) for entry in index["methods"]]
     return algorithm, methods

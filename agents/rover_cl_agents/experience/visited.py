@@ -7,7 +7,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
 from rover_cl_agents.experience.recent import RecentStates
-from rover_cl_agents.outputs import to_tensor
+from rover_cl_agents.outputs import rows_at, to_tensor
 from rover_cl_agents.state import State
 
 
@@ -69,4 +69,4 @@ class VisitedStates:
         if len(self._states) <= self._batch:
             return self._states
         index = torch.randint(len(self._states), (self._batch,), generator=self._generator)
-        return self._states.index_select(0, index.to(self._states.device))
+        return rows_at(self._states, index)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor, nn
+from torch.nn import functional
 
 from rover_cl_agents.importance.layer_trace import trace
 from rover_cl_agents.outputs import Outputs
@@ -23,11 +24,12 @@ def score_vectors(outputs: Outputs) -> list[Tensor]:
 
     Source: Martens 2020, "New insights and perspectives on the natural gradient method", section 9.
     """
-    identity = torch.eye(outputs.location.shape[1], dtype=outputs.location.dtype)
+    location = outputs.location
+    identity = torch.eye(location.shape[1], dtype=location.dtype, device=location.device)
     if outputs.log_scale is not None:
         precision = torch.exp(-outputs.log_scale.detach())
         return [precision * row for row in identity]
-    probabilities = outputs.location.detach().exp()
+    probabilities = location.detach().exp()
     return [probabilities[:, c : c + 1].sqrt() * (row - probabilities) for c, row in enumerate(identity)]
 
 
@@ -50,8 +52,7 @@ def sampled_score(outputs: Outputs, generator: torch.Generator) -> Tensor:
         return noise.to(location.device) * torch.exp(-outputs.log_scale.detach())
     probabilities = location.exp()
     actions = torch.multinomial(probabilities.cpu(), 1, generator=generator).squeeze(1)
-    taken = torch.eye(location.shape[1], dtype=location.dtype)[actions]
-    return taken.to(location.device) - probabilities
+    return functional.one_hot(actions, location.shape[1]).to(probabilities) - probabilities
 
 
 def taken_score(outputs: Outputs, actions: Tensor) -> Tensor:
@@ -69,8 +70,7 @@ def taken_score(outputs: Outputs, actions: Tensor) -> Tensor:
     location = outputs.location.detach()
     if outputs.log_scale is not None:
         return (actions.to(location.dtype) - location) * torch.exp(-2.0 * outputs.log_scale.detach())
-    taken = torch.eye(location.shape[1], dtype=location.dtype)[actions.long().flatten().cpu()]
-    return taken.to(location.device) - location.exp()
+    return functional.one_hot(actions.long().flatten(), location.shape[1]).to(location) - location.exp()
 
 
 def fisher(

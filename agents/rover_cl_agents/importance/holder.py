@@ -214,7 +214,8 @@ def acting_parameters(policy: BasePolicy) -> dict[str, torch.nn.Parameter]:
     training = policy.training
     policy.set_training_mode(False)
     named = {name: p for name, p in policy.named_parameters() if p.requires_grad}
-    with torch.enable_grad():
+    # On a GPU the fast kernels of an LSTM have no gradient outside of training.
+    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
         answer = read(policy, blank(policy)).location.sum()
         gradients = torch.autograd.grad(answer, list(named.values()), allow_unused=True)
     policy.set_training_mode(training)

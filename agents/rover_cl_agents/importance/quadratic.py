@@ -215,7 +215,7 @@ class Quadratics:
                 raise ValueError(
                     f"{entry!r} has shape {tuple(tensor.shape)}; expected {tuple(now[name].shape)}."
                 )
-            found[kind].setdefault(int(key), {})[name] = tensor
+            found[kind].setdefault(int(key), {})[name] = tensor.to(now[name].device)
         if _names(found["importance"]) != _names(found["anchor"]):
             raise ValueError(f"each importance tensor of {self._owner} needs its anchor.")
         self._importances, self._anchors = found["importance"], found["anchor"]

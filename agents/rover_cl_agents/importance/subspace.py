@@ -98,9 +98,9 @@ class Basis:
     """Root of the mean square of the vectors along each direction, summed over the calls of `extended`."""
 
     @classmethod
-    def empty(cls, size: int) -> Basis:
-        """Give the basis of nothing, for vectors of `size` entries."""
-        return cls(directions=torch.zeros(0, size), strengths=torch.zeros(0))
+    def empty(cls, size: int, device: torch.device | None = None) -> Basis:
+        """Give the basis of nothing, for vectors of `size` entries on `device`; None: the CPU."""
+        return cls(directions=torch.zeros(0, size, device=device), strengths=torch.zeros(0, device=device))
 
     def __len__(self) -> int:
         return len(self.directions)

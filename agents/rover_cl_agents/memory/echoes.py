@@ -125,11 +125,12 @@ class Echoes:
         recipe = np.random.SeedSequence([self._seed, task, block]).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(recipe >> np.uint64(1)))
         nearer, farther = torch.randint(len(held), (2, BLOCK), generator=generator)
-        share = 0.5 + 0.5 * torch.rand((BLOCK, *[1] * (states.dim() - 1)), generator=generator)
-        noise = torch.randn((BLOCK, *states.shape[1:]), generator=generator)
+        share = 0.5 + 0.5 * torch.rand((BLOCK, *[1] * (states.dim() - 1)), generator=generator).to(states)
+        noise = torch.randn((BLOCK, *states.shape[1:]), generator=generator).to(states)
         spread = states.std(dim=0, unbiased=False)
         made = torch.lerp(states[farther], states[nearer], share) + self._noise * spread * noise
-        return made.clamp(*self._limits()), outputs[nearer]
+        low, high = (limit.to(made.device) for limit in self._limits())
+        return made.clamp(low, high), outputs[nearer]
 
     def _limits(self) -> tuple[Tensor, Tensor]:
         """Give the least and the greatest observation."""
@@ -167,7 +168,7 @@ class Echoes:
             if not task.isdecimal() or not fits or not bool((self._memory.tasks == int(task)).any()):
                 raise ValueError(f"the state of echoes has no entry {key!r} for this memory.")
             assert isinstance(value, Tensor)
-            answers[int(task)] = value
+            answers[int(task)] = value.to(self._memory.device)
         self._seed = int(seed)
         self._generator.set_state(generator)
         self._answers = answers

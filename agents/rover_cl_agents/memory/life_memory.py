@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from rover_cl_agents.memory import eviction
+from rover_cl_agents.memory.task_memory import placed
+from rover_cl_agents.outputs import rows_at
 from rover_cl_agents.state import State
 
 ADMISSIONS = ("reservoir", "all")
@@ -24,12 +26,19 @@ class LifeMemory:
         capacity: Rows, >= 1.
         admission: One of `ADMISSIONS`.
         evicting: Who makes room, one of `eviction.EVICTIONS`.
+        device: Where the columns are held, that of the policy; but the tasks and the losses.
 
     Source: Buzzega et al. 2020, "Dark experience for general continual learning", algorithm 3 (reservoir).
     """
 
     def __init__(
-        self, seed: int, capacity: int, *, admission: str = "reservoir", evicting: str = "uniform"
+        self,
+        seed: int,
+        capacity: int,
+        *,
+        admission: str = "reservoir",
+        evicting: str = "uniform",
+        device: torch.device | str = "cpu",
     ) -> None:
         check_admission(admission)
         eviction.check(evicting)
@@ -38,6 +47,7 @@ class LifeMemory:
         """Items that were offered."""
         self._admission, self._evicting = admission, evicting
         self._generator = torch.Generator().manual_seed(seed)
+        self._device = torch.device(device)
         self._oldest = 0  # place of the oldest row, for fifo
         self._columns: dict[str, Tensor] = {}
 
@@ -139,12 +149,12 @@ class LifeMemory:
 
     def at(self, places: Tensor) -> dict[str, Tensor]:
         """Give the rows at `places`: by name, shape (k, *item)."""
-        return {name: column.index_select(0, places) for name, column in self._columns.items()}
+        return {name: rows_at(column, places) for name, column in self._columns.items()}
 
     def note(self, places: Tensor, losses: Tensor) -> None:
         """Note how badly the rows at `places` are held now, >= 0, shape (k,); only `loss-aware` needs it."""
         if self._evicting == "loss-aware":
-            self._columns["losses"][places] = losses.detach().float()
+            self._columns["losses"][places] = losses.detach().float().cpu()
 
     def state_dict(self) -> State:
         """Give everything held, the counters, and the generator's state."""
@@ -180,7 +190,7 @@ class LifeMemory:
             )
         self._generator.set_state(generator)
         self.seen, self._oldest = seen, oldest
-        self._columns = {name: column.clone() for name, column in columns.items()}
+        self._columns = placed({name: column.clone() for name, column in columns.items()}, self._device)
 
 
 def check_admission(admission: str) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from rover_cl_agents.memory import eviction
-from rover_cl_agents.outputs import KINDS, Kind, Outputs
+from rover_cl_agents.outputs import KINDS, Kind, Outputs, rows_at
 
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16}
 """How exactly floating-point observations are kept, by name; float16 is off by 2^-11 of a value at most, from
@@ -52,6 +52,11 @@ def drifts(current: Outputs, cached: Outputs) -> Tensor:
     return 0.5 * ((now - then) * torch.exp(-cached.log_scale)).square().sum(dim=-1)
 
 
+def placed(columns: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    """Put a memory's columns where they belong, those that decide who stays on the CPU."""
+    return {n: column if n in ("tasks", "losses") else column.to(device) for n, column in columns.items()}
+
+
 class Memory:
     """Observations with the answers to keep, task by task, sampled uniformly over all of them.
 
@@ -60,10 +65,18 @@ class Memory:
         capacity: States over all tasks; 0: no limit.
         evicting: Who leaves when there are more, one of `eviction.EVICTIONS`.
         precision: Of the observations, one of `PRECISIONS`.
+        device: Where states and answers are held, that of the policy. What decides who stays, the tasks and
+            the losses, is on the CPU.
     """
 
     def __init__(
-        self, seed: int, *, capacity: int = 0, evicting: str = "uniform", precision: str = "float32"
+        self,
+        seed: int,
+        *,
+        capacity: int = 0,
+        evicting: str = "uniform",
+        precision: str = "float32",
+        device: torch.device | str = "cpu",
     ) -> None:
         eviction.check(evicting)
         check_precision(precision)
@@ -71,6 +84,7 @@ class Memory:
         self._capacity = capacity
         self._evicting = evicting
         self._precision = precision
+        self._device = torch.device(device)
         self._kind: Kind = "gaussian"  # of what is stored; of no account while nothing is
         self._tensors: dict[str, Tensor] = {}
 
@@ -81,6 +95,11 @@ class Memory:
     def tasks(self) -> Tensor:
         """The task of each state held, int64, shape (n,)."""
         return self._tensors.get("tasks", torch.zeros(0, dtype=torch.int64))
+
+    @property
+    def device(self) -> torch.device:
+        """Where states and answers are held."""
+        return self._device
 
     @property
     def bytes(self) -> int:
@@ -111,14 +130,14 @@ class Memory:
         if self._tensors:
             others = torch.nonzero(self.tasks != task).squeeze(1)
             arriving = {
-                name: torch.cat([self._tensors[name].index_select(0, others), tensor])
+                name: torch.cat([rows_at(self._tensors[name], others), tensor])
                 for name, tensor in arriving.items()
             }
         self._kind, self._tensors = outputs.kind, arriving
         if self._capacity and len(self) > self._capacity:
             losses = self._tensors.get("losses", torch.zeros(len(self)))
             stay = eviction.survivors(self._evicting, self._capacity, self.tasks, losses, self._generator)
-            self._tensors = {name: tensor.index_select(0, stay) for name, tensor in self._tensors.items()}
+            self._tensors = {name: rows_at(tensor, stay) for name, tensor in self._tensors.items()}
 
     def draw(self, batch: int) -> Tensor:
         """Draw `batch` states uniformly with replacement, by the memory's own generator.
@@ -137,11 +156,11 @@ class Memory:
 
     def at(self, index: Tensor) -> tuple[Tensor, Outputs]:
         """Give the observations, as the policy is fed, and the answers of the states at `index`."""
-        return widened(self._tensors["observations"].index_select(0, index)), self._outputs()[index]
+        return widened(rows_at(self._tensors["observations"], index)), self._outputs()[index]
 
     def beside(self, name: str, index: Tensor) -> Tensor:
         """Give what was stored under `name` beside the states at `index`."""
-        return self._tensors[name].index_select(0, index)
+        return rows_at(self._tensors[name], index)
 
     def sample(self, batch: int) -> tuple[Tensor, Outputs]:
         """Draw states and give them; see `draw` and `at`."""
@@ -150,7 +169,7 @@ class Memory:
     def note(self, index: Tensor, current: Outputs, cached: Outputs) -> None:
         """Note how well the answers of the states at `index` are held now; only `loss-aware` needs it."""
         if self._evicting == "loss-aware":
-            self._tensors["losses"][index] = drifts(current, cached)
+            self._tensors["losses"][index] = drifts(current, cached).cpu()
 
     def _outputs(self) -> Outputs:
         return Outputs(
@@ -177,4 +196,4 @@ class Memory:
         if len({len(tensor) for tensor in tensors.values()}) > 1:
             raise ValueError("the tensors of a memory must have the same length.")
         self._generator.set_state(generator)
-        self._kind, self._tensors = kind, tensors
+        self._kind, self._tensors = kind, placed(tensors, self._device)

@@ -92,7 +92,7 @@ class AGEM(Method):
             )
         if self.config.strength:
             refuse_unanswered(algorithm)
-        self.memory = Memory(seed)
+        self.memory = Memory(seed, device=algorithm.device)
         self._transitions: dict[str, Tensor] = {}  # of the last rollout, for the reward
         self._generator = torch.Generator().manual_seed(seed)
         self._recent = RecentStates(algorithm, POOL * self.config.capacity)
@@ -119,7 +119,8 @@ class AGEM(Method):
         self._task = task
         self._reference = None
         if self._rewarded:
-            self._transitions = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+            here = self.algorithm.device
+            self._transitions = {n: rows.to(here) for n, rows in state.items() if isinstance(rows, Tensor)}
         else:
             self._recent.load_state_dict(state)
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
-from torch import Tensor
+from torch import Tensor, nn
 
 from rover_cl_agents.method import Cost
 from rover_cl_agents.probes.plasticity import unit_activity
@@ -111,9 +111,9 @@ class CBP(UnitRenewal):
         """Begin to watch the units; those that weren't known yet are newborn."""
         super().on_task_start(task)
         for layer in (each for layers in self._layers.values() for each in layers):
-            units = layer.incoming.out_features
             if layer.name not in self._records:
-                self._records[layer.name] = Record(torch.zeros(units), torch.zeros(units).long())
+                zeros = torch.zeros_like(layer.incoming.weight[:, 0], requires_grad=False)
+                self._records[layer.name] = Record(zeros, zeros.long())
 
     @torch.no_grad()
     def choose(self, layer: HiddenLayer, hidden: Tensor) -> Tensor:
@@ -154,7 +154,7 @@ class CBP(UnitRenewal):
             if not known:
                 raise ValueError(f"the state of CBP has no entry {key!r} for this policy.")
         records = {
-            name: _record(state, name, layer.incoming.out_features)
+            name: _record(state, name, layer.incoming)
             for name, layer in layers.items()
             if f"utility.{name}" in state
         }
@@ -168,11 +168,12 @@ class CBP(UnitRenewal):
         return Cost(bytes=sum(tensor.numel() * tensor.element_size() for tensor in held))
 
 
-def _record(state: State, name: str, units: int) -> Record:
+def _record(state: State, name: str, layer: nn.Linear) -> Record:
     """Read one layer's record."""
+    units, device = layer.out_features, layer.weight.device
     utility, age, due = (state.get(f"{kind}.{name}") for kind in ("utility", "age", "due"))
     if not (isinstance(utility, Tensor) and isinstance(age, Tensor) and isinstance(due, float)):
         raise ValueError(f"the state of CBP lacks the utility, age or due count of {name!r}.")
     if utility.shape != (units,) or age.shape != (units,):
         raise ValueError(f"the utility of {name!r} has shape {tuple(utility.shape)}; expected ({units},).")
-    return Record(utility, age, due)
+    return Record(utility.to(device), age.to(device), due)

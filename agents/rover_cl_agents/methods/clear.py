@@ -106,7 +106,11 @@ class CLEAR(Method):
         if algorithm.n_steps < self._unroll:
             raise ValueError(f"unroll is {self._unroll}; expected at most n_steps, {algorithm.n_steps}.")
         self.memory = LifeMemory(
-            seed, config.capacity // self._unroll, admission=config.insertion, evicting=config.eviction
+            seed,
+            config.capacity // self._unroll,
+            admission=config.insertion,
+            evicting=config.eviction,
+            device=algorithm.device,
         )
         self._task = 0
 

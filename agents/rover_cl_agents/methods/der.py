@@ -100,7 +100,13 @@ class DER(Method):
                 "its actions carry exploration that the actor never chose. Use PPO or A2C, or weight alone."
             )
         config = self.config
-        self.memory = LifeMemory(seed, config.capacity, admission=config.insertion, evicting=config.eviction)
+        self.memory = LifeMemory(
+            seed,
+            config.capacity,
+            admission=config.insertion,
+            evicting=config.eviction,
+            device=algorithm.device,
+        )
         self._role = actor_role(algorithm.policy)
         self._task = 0
         self._steps = 0  # of this task that were looked at

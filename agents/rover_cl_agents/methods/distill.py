@@ -12,7 +12,7 @@ from torch import Tensor
 from rover_cl_agents.experience.recent import RecentStates
 from rover_cl_agents.experience.visited import VisitedStates
 from rover_cl_agents.method import Cost, Method
-from rover_cl_agents.outputs import actor_role, read, to_tensor
+from rover_cl_agents.outputs import actor_role, read, rows_at, to_tensor
 from rover_cl_agents.policies.parted import each_by_its_task
 from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
@@ -156,9 +156,8 @@ class Distillation(Method):
             return
         chosen = torch.randperm(len(found), generator=self._generator)[: self.config.capacity]
         others = torch.nonzero(self._tasks != self._task).squeeze(1)
-        device = found.device
-        kept = self._states.index_select(0, others.to(device)).to(found.dtype)
-        self._states = torch.cat([kept, found.index_select(0, chosen.to(device))])
+        kept = rows_at(self._states, others).to(found.dtype)
+        self._states = torch.cat([kept, rows_at(found, chosen)])
         self._tasks = torch.cat([self._tasks[others], torch.full_like(chosen, self._task)])
 
     def _draw(self) -> tuple[Tensor, Tensor] | None:
@@ -169,7 +168,7 @@ class Distillation(Method):
         if not len(self._tasks):
             return None
         index = torch.randint(len(self._tasks), (self.config.batch_size,), generator=self._generator)
-        return self._states.index_select(0, index.to(self._states.device)), self._tasks[index]
+        return rows_at(self._states, index), self._tasks[index]
 
     def auxiliary_loss(self, role: str) -> Tensor | None:
         """Give weight × the divergence from the teacher, for the acting network; None before the second

@@ -147,7 +147,7 @@ class GPM(Method):
         found = trace(policy, to_tensor(policy, observations[order[: self.config.samples].numpy()]))
         for name, layer in found.layers.items():
             inputs = augmented(found.inputs[name], layer).double()
-            old = self.bases.get(name, torch.zeros(0, _width(layer))).double()
+            old = self.bases.get(name, inputs.new_zeros(0, _width(layer))).double()
             self.bases[name] = covering(inputs, old, self.config.threshold).float().contiguous()
         self._places = None
 
@@ -189,7 +189,8 @@ class GPM(Method):
         wrong = sorted(name for name in tensors if not name.startswith("basis."))
         if generator is None or wrong:
             raise ValueError(f"the state of GPM needs 'generator' and 'basis.<layer>', not {wrong}.")
-        bases = {name.removeprefix("basis."): tensor for name, tensor in tensors.items()}
+        device = self.algorithm.device
+        bases = {name.removeprefix("basis."): tensor.to(device) for name, tensor in tensors.items()}
         self._check(bases)
         self._generator.set_state(generator)
         self.bases, self._places = bases, None

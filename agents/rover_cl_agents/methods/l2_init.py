@@ -113,7 +113,7 @@ class L2Init(Method):
             if tensor.shape != weights[name].shape:
                 shape = tuple(weights[name].shape)
                 raise ValueError(f"{name!r} has shape {tuple(tensor.shape)}; expected {shape}.")
-            start[name] = tensor
+            start[name] = tensor.to(weights[name].device)
         self._start, self._weights = start, {}
 
     def cost(self) -> Cost:

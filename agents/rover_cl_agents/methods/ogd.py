@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from rover_cl_agents.experience.recent import RecentStates
-from rover_cl_agents.importance.fisher import score_vectors
+from rover_cl_agents.importance.fisher import sampled_score, score_vectors
 from rover_cl_agents.importance.layer_trace import LayerTrace, locate, probe, trace
 from rover_cl_agents.importance.subspace import Basis, principal, project_out
 from rover_cl_agents.method import Cost, Method
-from rover_cl_agents.outputs import Outputs, actor_role, to_tensor
+from rover_cl_agents.outputs import actor_role, to_tensor
 from rover_cl_agents.settings import chosen
 from rover_cl_agents.state import State
 from rover_cl_agents.step_hooks import optimizers, trained_parameters
@@ -92,7 +92,7 @@ class OGD(Method):
         self._recent = RecentStates(algorithm, POOL * self.config.gradients)
         self._role = actor_role(algorithm.policy)
         probe(algorithm)
-        self.basis = Basis.empty(0)
+        self.basis = Basis.empty(0, algorithm.device)
         self._names: list[str] = []
         """The parameters that the entries of the basis' vectors belong to, in order."""
         self._held: _Held | None = None
@@ -136,7 +136,7 @@ class OGD(Method):
             directions = self.basis.directions
             if not all(learning):  # a frozen weight doesn't move: the others alone must leave the answers
                 mask = torch.tensor(learning).repeat_interleave(torch.tensor(self._sizes(self._names)))
-                directions = directions[:, mask]
+                directions = directions[:, mask.to(directions.device)]
                 if parameters:
                     directions, _ = principal(directions, len(directions))
             self._held = _Held(slices=locate(optimizer, parameters), directions=directions)
@@ -184,7 +184,7 @@ class OGD(Method):
         """
         if self.config.directions == "sampled":
             found = trace(self.algorithm.policy, observations[: self.config.gradients])
-            return self._by_names(found, found.gradients(sampled_scores(found.outputs, self._generator)))
+            return self._by_names(found, found.gradients(sampled_score(found.outputs, self._generator)))
         outputs = probe(self.algorithm).outputs.location.shape[1]
         found = trace(self.algorithm.policy, observations[: -(-self.config.gradients // outputs)])
         rows = [found.gradients(vector) for vector in score_vectors(found.outputs)]
@@ -231,7 +231,9 @@ class OGD(Method):
         generator = tensors.pop("generator", None)
         if generator is None or set(tensors) not in (set(), {"directions", "strengths"}):
             raise ValueError("the state of OGD needs 'generator', and 'directions' with 'strengths'.")
-        basis = Basis(**tensors) if tensors else Basis.empty(0)
+        device = self.algorithm.device
+        here = {name: tensor.to(device) for name, tensor in tensors.items()}
+        basis = Basis(**here) if here else Basis.empty(0, device)
         names = str(state.get("parameters", "")).split()
         self._check(basis, names)
         if basis.strengths.shape != (len(basis),):
@@ -258,21 +260,3 @@ class _Held:
     """Where the parameters that learn lie in it."""
     directions: Tensor  # (k, n)
     """Orthonormal rows, over these slices one behind the other."""
-
-
-def sampled_scores(outputs: Outputs, generator: torch.Generator) -> Tensor:
-    """Draw an action for each observation, and give the direction v with v · ∂location = ∂ log π(action).
-
-    Gaussian: noise / σ, action values and deterministic actions alike, of their own size. Categorical:
-    e_action − p.
-
-    Returns:
-        Shape (batch, d).
-    """
-    location = outputs.location.detach()
-    if outputs.log_scale is not None:
-        noise = torch.randn(location.shape, generator=generator, dtype=location.dtype)
-        return noise * torch.exp(-outputs.log_scale.detach())
-    probabilities = location.exp()
-    actions = torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
-    return functional.one_hot(actions, location.shape[1]) - probabilities

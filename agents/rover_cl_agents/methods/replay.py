@@ -126,7 +126,11 @@ class Replay(Method):
         if config.weight:
             refuse_unanswered(algorithm)
         self.memory = Memory(
-            seed, capacity=config.total, evicting=config.eviction, precision=config.precision
+            seed,
+            capacity=config.total,
+            evicting=config.eviction,
+            precision=config.precision,
+            device=algorithm.device,
         )
         self.echoes = Echoes(
             self.memory,

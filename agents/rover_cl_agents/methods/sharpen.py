@@ -115,7 +115,8 @@ class Sharpen(Method):
             layer.exchange(place, lambda old: nn.Sequential(old, KWinners(k)))
         else:
             tiles = self.config.tiles
-            layer.exchange(place, lambda old: nn.Sequential(nn.Tanh(), FuzzyTiling(-1.0, 1.0, tiles)))
+            tiling = FuzzyTiling(-1.0, 1.0, tiles).to(self.algorithm.device)
+            layer.exchange(place, lambda old: nn.Sequential(nn.Tanh(), tiling))
             widen_readers(self.algorithm.policy, layer, tiles, torch.Generator().manual_seed(seed))
             rebuild_optimizers(self.algorithm)
 
@@ -223,7 +224,8 @@ def widen_readers(policy: nn.Module, layer: HiddenLayer, times: int, generator: 
         fresh = draw((readers[0].out_features, times * readers[0].in_features), size, generator)
         for reader in readers:
             # Built without memory at first: to fill it, torch would draw from the global generator.
-            wide = nn.Linear(fresh.shape[1], fresh.shape[0], device="meta").to_empty(device=fresh.device)
+            wide = nn.Linear(fresh.shape[1], fresh.shape[0], device="meta")
+            wide.to_empty(device=reader.weight.device)
             wide.weight.copy_(fresh)
             wide.bias.copy_(reader.bias)
             _swap(policy, reader, wide)

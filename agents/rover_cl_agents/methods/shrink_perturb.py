@@ -84,7 +84,7 @@ class ShrinkPerturb(Method):
         """Mix fresh weights into the networks, and the same ones into their targets."""
         targets = target_weights(self.algorithm.policy)
         for name, weight in all_learned_weights(self.algorithm).items():
-            fresh = draw(tuple(weight.shape), self._sizes.get(name, 0.0), self._generator)
+            fresh = draw(tuple(weight.shape), self._sizes.get(name, 0.0), self._generator).to(weight.device)
             for each in (weight, targets.get(weight)):
                 if each is not None:
                     each.copy_(mixture(each, fresh, self.config.amount))
@@ -131,7 +131,7 @@ class ShrinkPerturb(Method):
             if kind == "size" and name in weights and isinstance(value, float):
                 noted[name] = value
             elif kind == "start" and isinstance(value, Tensor) and _shape(weights.get(name)) == value.shape:
-                start[name] = value
+                start[name] = value.to(weights[name].device)
             else:
                 raise ValueError(f"the state of ShrinkPerturb has no entry {key!r} for this policy.")
         self._learned, self._sizes, self._start = learned, noted, start

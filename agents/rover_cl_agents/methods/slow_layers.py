@@ -100,8 +100,9 @@ class SlowLayers(Method):
         if self._scale is None:
             slow = self._slow()
             parameters = trained_parameters(optimizers(self.algorithm)[self._role])
+            factors = [self.config.factor if id(p) in slow else 1.0 for p in parameters]
             self._scale = torch.cat(
-                [torch.full((p.numel(),), self.config.factor if id(p) in slow else 1.0) for p in parameters]
+                [torch.full_like(p.detach().flatten(), f) for p, f in zip(parameters, factors, strict=True)]
             )
         return self._scale
 

@@ -53,7 +53,7 @@ class WeightDecay(Method):
         if role not in self._decays:
             ours = {id(p) for p in all_learned_weights(self.algorithm).values()}
             parameters = trained_parameters(optimizers(self.algorithm)[role])
-            marks = [torch.full((p.numel(),), float(id(p) in ours)) for p in parameters]
+            marks = [torch.full_like(p.detach().flatten(), float(id(p) in ours)) for p in parameters]
             self._decays[role] = torch.cat(marks)
         return self._decays[role]
 

@@ -16,8 +16,9 @@ class Adapter(nn.Module):
     def __init__(self, layer: nn.Linear, rank: int, generator: torch.Generator) -> None:
         super().__init__()
         like, bound = layer.weight.detach(), layer.in_features**-0.5
-        self.down = nn.Parameter(like.new_empty(rank, layer.in_features))
-        nn.init.uniform_(self.down, -bound, bound, generator=generator)
+        down = torch.empty(rank, layer.in_features, dtype=like.dtype)
+        nn.init.uniform_(down, -bound, bound, generator=generator)
+        self.down = nn.Parameter(down.to(like.device))
         self.up = nn.Parameter(like.new_zeros(layer.out_features, rank))
 
     def forward(self, inputs: Tensor) -> Tensor:

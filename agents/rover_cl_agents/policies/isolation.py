@@ -181,7 +181,7 @@ class Isolation(Method):
             raise ValueError(f"the state of {self.name} needs its 'generator'.")
         self._generator.set_state(generator)
         moments = {
-            name.removeprefix("guess."): value
+            name.removeprefix("guess."): value.to(self.algorithm.device)
             for name, value in state.items()
             if name.startswith("guess.") and isinstance(value, Tensor)
         }

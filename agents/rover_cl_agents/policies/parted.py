@@ -112,15 +112,15 @@ def fresh_linear(like: nn.Linear, *, gain: float | None, generator: torch.Genera
         generator: Draws the weights; nothing is drawn from the global one.
     """
     sides, biased, dtype = (like.in_features, like.out_features), like.bias is not None, like.weight.dtype
-    # By way of the meta device, where PyTorch's own start draws nothing.
-    layer = nn.Linear(*sides, bias=biased, device="meta", dtype=dtype).to_empty(device=like.weight.device)
+    # By way of the meta device, where PyTorch's own start draws nothing; then on the CPU, where methods draw.
+    layer = nn.Linear(*sides, bias=biased, device="meta", dtype=dtype).to_empty(device="cpu")
     if gain is not None:
         nn.init.orthogonal_(layer.weight, gain, generator=generator)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
-        return layer
+        return layer.to(like.weight.device)
     bound = like.in_features**-0.5
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
     if layer.bias is not None:
         nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
-    return layer
+    return layer.to(like.weight.device)

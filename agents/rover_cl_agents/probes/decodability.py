@@ -48,9 +48,8 @@ def ridge(features: Tensor, targets: Tensor, *, strength: float = 1e-4) -> Reado
     gram = (x - centre).T @ (x - centre) / len(x)
     # The second term keeps features that never vary from making the system singular.
     load = strength * gram.diagonal().mean() + torch.finfo(torch.float64).eps
-    weight = torch.linalg.solve(
-        gram + load * torch.eye(len(gram), dtype=x.dtype), (x - centre).T @ (y - level) / len(x)
-    )
+    loaded = gram + load * torch.eye(len(gram), dtype=x.dtype, device=x.device)
+    weight = torch.linalg.solve(loaded, (x - centre).T @ (y - level) / len(x))
     return Readout(weight, level - centre @ weight)
 
 

@@ -100,7 +100,7 @@ class Teacher:
                     f"the teacher's {name!r} has shape {tuple(tensor.shape)}; "
                     f"expected {tuple(known[name].shape)}."
                 )
-        self._weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
+        self._weights = {n: tensor.detach().clone().to(known[n].device) for n, tensor in weights.items()}
 
     def _undivided(self) -> set[str]:
         """Name the acting weights that every teacher has; parts may have come in after it was copied."""

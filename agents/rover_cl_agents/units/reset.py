@@ -94,21 +94,22 @@ class Edits:
         Source: Sokar et al. 2023, algorithm 1; the mean's move: Dohare et al. 2021, "Continual backprop".
         """
         fed = layer.incoming.in_features
-        rows = (units[:, None] * fed + torch.arange(fed)).flatten()
+        rows = (units[:, None] * fed + torch.arange(fed, device=units.device)).flatten()
         self._replace(layer.incoming.weight, rows, draw((len(rows),), size[0], generator))
         if layer.incoming.bias is not None:
             self._replace(layer.incoming.bias, units, draw((len(units),), size[1], generator))
         for reader in layer.outgoing:
             count, width = reader.weight.shape
-            columns = (torch.arange(count)[:, None] * width + units).flatten()
+            readers = torch.arange(count, device=units.device)
+            columns = (readers[:, None] * width + units).flatten()
             self._zeros.append((self._offsets[reader.weight] + columns, -reader.weight.flatten()[columns]))
             self._touched.append((reader.weight, columns))
             if reader.bias is not None:
                 moved = reader.weight[:, units] @ mean[units]
-                self._shifts.append((self._offsets[reader.bias] + torch.arange(count), moved))
+                self._shifts.append((self._offsets[reader.bias] + readers, moved))
 
     def _replace(self, parameter: Tensor, index: Tensor, values: Tensor) -> None:
-        change = values.to(parameter.dtype) - parameter.flatten()[index]
+        change = values.to(parameter) - parameter.flatten()[index]
         self._fresh.append((self._offsets[parameter] + index, change))
         self._touched.append((parameter, index))
 

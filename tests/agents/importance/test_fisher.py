@@ -83,6 +83,21 @@ def test_information_of_a_linear_gaussian_policy_is_sixteen(bandit: Any) -> None
     torch.testing.assert_close(found["action_net.bias"], torch.full((2,), 4.0), atol=1e-4, rtol=0)
 
 
+def test_sampled_scores_are_those_of_the_log_probability() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.tensor([[2.0, 0.0, -1.0]]).expand(20_000, 3)
+    categorical = Outputs(kind="categorical", location=logits.log_softmax(1))
+    scores = sampled_score(categorical, generator)
+    chosen, probabilities = scores.argmax(1), logits.softmax(1)
+    torch.testing.assert_close(scores, torch.eye(3)[chosen] - probabilities)
+    torch.testing.assert_close(scores.mean(0), torch.zeros(3), atol=0.02, rtol=0)
+    gaussian = Outputs(
+        kind="gaussian", location=torch.zeros(20_000, 2), log_scale=torch.full((20_000, 2), -1.0)
+    )
+    spread = sampled_score(gaussian, generator).std(0)
+    torch.testing.assert_close(spread, torch.full((2,), 1.0).exp(), rtol=0.03, atol=0)
+
+
 @pytest.mark.parametrize("kind", ["gaussian", "categorical"])
 def test_sampled_scores_square_to_the_information(kind: Any) -> None:
     logits, n = torch.tensor([[1.0, 0.0, -1.0]]), 200_000

@@ -10,8 +10,7 @@ from torch.nn import Parameter
 
 from rover_cl_agents import ContinualLearner, PPOConfig
 from rover_cl_agents.importance.layer_trace import probe
-from rover_cl_agents.methods.ogd import OGD, OGDConfig, sampled_scores
-from rover_cl_agents.outputs import Outputs
+from rover_cl_agents.methods.ogd import OGD, OGDConfig
 
 SMALL = PPOConfig(n_steps=16, batch_size=128, n_epochs=4, net=(32, 32))
 PARAMETERS = (4 * 32 + 32) + (32 * 32 + 32) + (32 * 2 + 2)
@@ -108,21 +107,6 @@ def test_as_many_gradients_as_asked_for(directions: Any, rows: int, bandit: Any)
     learned(bandit, ogd, steps=512)
     states = torch.as_tensor(bandit(0).draw(100))
     assert ogd.output_gradients(states).shape == (rows, PARAMETERS)
-
-
-def test_sampled_scores_are_those_of_the_log_probability() -> None:
-    generator = torch.Generator().manual_seed(0)
-    logits = torch.tensor([[2.0, 0.0, -1.0]]).expand(20_000, 3)
-    categorical = Outputs(kind="categorical", location=logits.log_softmax(1))
-    scores = sampled_scores(categorical, generator)
-    chosen, probabilities = scores.argmax(1), logits.softmax(1)
-    torch.testing.assert_close(scores, torch.eye(3)[chosen] - probabilities)
-    torch.testing.assert_close(scores.mean(0), torch.zeros(3), atol=0.02, rtol=0)
-    gaussian = Outputs(
-        kind="gaussian", location=torch.zeros(20_000, 2), log_scale=torch.full((20_000, 2), -1.0)
-    )
-    spread = sampled_scores(gaussian, generator).std(0)
-    torch.testing.assert_close(spread, torch.full((2,), 1.0).exp(), rtol=0.03, atol=0)
 
 
 def test_other_layers_than_the_basis_is_for_are_refused(bandit: Any) -> None:
