@@ -86,14 +86,18 @@ def test_a_method_learns_on_a_gpu_and_its_checkpoint_goes_on_on_either(
         learner.learn_task(as_vec_env(bandit(task, 4, discrete=discrete)), total_timesteps=128)
     assert all(p.is_cuda for p in learner.algorithm.policy.parameters())
     learner.save(tmp_path / "first")
-    answers = learner.predict(OBSERVATIONS)
-    for device in ("cuda", "cpu"):
-        other = learner_of(name, settings, build(algorithm, bandit, 1, device))
+    answers, cost = learner.predict(OBSERVATIONS), learner.cost()
+    there, here = (learner_of(name, settings, build(algorithm, bandit, 1, each)) for each in ("cuda", "cpu"))
+    for other in (there, here):
         other.restore(tmp_path / "first")
-        assert other.cost() == learner.cost()
+        assert other.cost() == cost
         np.testing.assert_allclose(other.predict(OBSERVATIONS), answers, atol=1e-4)
-        other.learn_task(as_vec_env(bandit(1, 4, discrete=discrete)), total_timesteps=128)
-        assert np.isfinite(other.predict(OBSERVATIONS)).all()
+    for each in (learner, there, here):
+        each.reseed(5)
+        each.learn_task(as_vec_env(bandit(1, 4, discrete=discrete)), total_timesteps=128)
+        assert np.isfinite(each.predict(OBSERVATIONS)).all()
+    weights = learner.algorithm.policy.state_dict()
+    assert all(weights[k].equal(w) for k, w in there.algorithm.policy.state_dict().items())
 
 
 @pytest.mark.parametrize("name", METHODS)
