@@ -32,11 +32,13 @@ Addresses = NDArray[np.int64]
 COUNT, CONDITION_COUNT, BROKEN_BYTES, MAPS, MAP_WORDS, FLEET, MISSIONS, LIMIT, MODE, CUES, PIXELS = range(11)
 """Sizes and settings: rovers, rows of conditions, bytes of a row of broken crust, maps, words of one,
 vehicles, missions; steps of an episode, what is done at its end, cues, pictures."""
-STATES, COUNTS, GENERATORS, CONDITION_ROWS, SOIL, BROKEN, PROGRESSES, POWER_ROWS, BODY_ROWS = range(11, 20)
+STATES, COUNTS, GENERATORS, CONDITION_ROWS, SOIL, BROKEN, BROKE, PROGRESSES, POWER_ROWS, BODY_ROWS = range(
+    11, 21
+)
 """Addresses of the arrays of `Rovers`, in its order."""
-WORDS, ROVERS, WHEELS, SOILS, PLANTS, MISSION_ROWS, RING, NET_FLUX, BLOCK_STARTS = range(20, 29)
+WORDS, ROVERS, WHEELS, SOILS, PLANTS, MISSION_ROWS, RING, NET_FLUX, BLOCK_STARTS = range(21, 30)
 """Addresses of the arrays of `Setting`."""
-SIZE = 29
+SIZE = 30
 
 _BLOCKS = len(BLOCKS)
 _NUMBERS = ("limit", "mode", "cues", "pixels")
@@ -78,6 +80,7 @@ def rovers_at(a: Addresses) -> Rovers:
         conditions=array_at(a[CONDITION_ROWS], (a[CONDITION_COUNT], CONDITIONS), np.float32),
         soil=array_at(a[SOIL], (n, 2, COEFFICIENTS), np.float64),
         broken=array_at(a[BROKEN], (n, a[BROKEN_BYTES]), np.uint8),
+        broke=array_at(a[BROKE], (n,), np.uint8),
         progress=array_at(a[PROGRESSES], (n, PROGRESS), np.float32),
         power=array_at(a[POWER_ROWS], (n, POWER_STATE), np.float32),
         bodies=array_at(a[BODY_ROWS], (n, BODIES), np.float32),

@@ -134,6 +134,7 @@ class Batch:
             conditions=Conditions().to_array()[None],
             soil=np.zeros((count, 2, COEFFICIENTS), dtype=np.float64),
             broken=np.zeros((count, 0), dtype=np.uint8),
+            broke=np.zeros(count, dtype=np.uint8),
             progress=np.zeros((count, PROGRESS), dtype=np.float32),
             power=self.power,
             bodies=self.bodies,

@@ -14,6 +14,7 @@ them); ripples of Meridiani are some metres apart and 0.1 to 0.3 m high. The rid
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,7 +194,7 @@ def has_crust(cell: Cell, cover: float) -> bool:
 
 @compiled
 def byte_of(number: int) -> int:
-    """The byte of a row of `broken` that holds the bit of the cell of that number.
+    """The byte of `Broken.cells` that holds the bit of the cell of that number.
 
     In tiles of 16 x 32 cells, each one line of memory, so that what is near on the ground is near there.
     """
@@ -206,20 +207,44 @@ def bit_in(byte: int, number: int) -> int:
     return (byte >> (number & 7)) & 1
 
 
-@compiled
-def is_broken(broken: Bits, number: int) -> bool:
-    """Whether a rover has broken the crust of a cell; no, where no row is kept (0,)."""
-    return broken.shape[0] > 0 and bit_in(broken[byte_of(number)], number) == 1
+class Broken(NamedTuple):
+    """The crust that a rover has broken in an episode."""
+
+    cells: Bits
+    """(8192,) a bit for each cell; (0,) where none is kept, and none ever breaks for good"""
+    some: Bits
+    """(1,) 1 once a cell was broken: most rovers break none, and `cells` is far in memory"""
 
 
 @compiled
-def break_crust(broken: Bits, number: int) -> None:
-    """Note in a rover's row that the crust of that cell is broken."""
-    if broken.shape[0] > 0:
-        broken[byte_of(number)] |= np.uint8(1 << (number & 7))
+def has_broken(broken: Broken) -> bool:
+    """Whether the rover has broken the crust of any cell."""
+    return broken.cells.shape[0] > 0 and broken.some[0] == 1
 
 
-def broken_cells(broken: Bits) -> NDArray[np.int64]:
-    """Rows and columns (k, 2) of the cells that a rover's row (8192,) or (0,) says are broken."""
-    tiles = np.unpackbits(broken, bitorder="little").reshape(-1, SIDE // 32, 16, 32)
+@compiled
+def is_broken(broken: Broken, number: int) -> bool:
+    """Whether the rover has broken the crust of a cell."""
+    return has_broken(broken) and bit_in(broken.cells[byte_of(number)], number) == 1
+
+
+@compiled
+def break_crust(broken: Broken, number: int) -> None:
+    """Note that the crust of that cell is broken."""
+    if broken.cells.shape[0] > 0:
+        broken.cells[byte_of(number)] |= np.uint8(1 << (number & 7))
+        broken.some[0] = 1
+
+
+@compiled
+def mend_crust(broken: Broken) -> None:
+    """Note that none is broken: an episode begins."""
+    if has_broken(broken):
+        broken.cells[:] = 0
+        broken.some[0] = 0
+
+
+def broken_cells(cells: Bits) -> NDArray[np.int64]:
+    """Rows and columns (k, 2) of the cells that bits (8192,) or (0,) say are broken."""
+    tiles = np.unpackbits(cells, bitorder="little").reshape(-1, SIDE // 32, 16, 32)
     return np.argwhere(tiles.swapaxes(1, 2).reshape(-1, SIDE))

@@ -21,7 +21,7 @@ from rover_cl_envs.compiled import Coefficients, Row, compiled
 from rover_cl_envs.driving import advance, alight, board, body_lanes, side_lanes
 from rover_cl_envs.mission import KIND, NAVIGATE, REACH, SAMPLE, STUCK_STEPS, distance_to
 from rover_cl_envs.route import Points, Router
-from rover_cl_envs.rows import MAP, MISSION, RESTART, VEHICLE, Rovers, Setting, conditions_of
+from rover_cl_envs.rows import MAP, MISSION, RESTART, VEHICLE, Rovers, Setting, broken_by, conditions_of
 from rover_cl_envs.settling import settle
 
 Rows = NDArray[np.float32]
@@ -63,7 +63,7 @@ def _forecast(
         for k in range(soil.shape[1]):
             soil[side, k] = rovers.soil[i, side, k]
     m, c, v = rovers.counters[i, MAP], conditions_of(i, rovers), rovers.counters[i, VEHICLE]
-    words, broken = setting.words[m], rovers.broken[i]
+    words, broken = setting.words[m], broken_by(i, rovers)
     rover, wheels = setting.rovers[v], setting.wheels[v]
     mission = setting.missions[rovers.counters[i, MISSION]]
     reach, shuns = mission[REACH], mission[KIND] == NAVIGATE or mission[KIND] == SAMPLE

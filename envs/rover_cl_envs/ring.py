@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rover_cl_envs.air import HAZE, seen
-from rover_cl_envs.compiled import Bits, Row, Words, compiled, compiled_within
+from rover_cl_envs.compiled import Row, Words, compiled, compiled_within
 from rover_cl_envs.dynamics import (
     CONTRAST,
     COVER,
@@ -29,7 +29,7 @@ from rover_cl_envs.dynamics import (
     Y,
 )
 from rover_cl_envs.grid import cell_number, layers_of, words_in_cell
-from rover_cl_envs.landforms import bit_in, byte_of, cell_height, has_crust
+from rover_cl_envs.landforms import Broken, bit_in, byte_of, cell_height, has_broken, has_crust
 from rover_cl_envs.memory import scratch
 from rover_cl_envs.settling import has_forms
 from rover_cl_envs.terrain import (
@@ -128,13 +128,16 @@ def _see(c: Row, cells: Words, heights: Row, shades: Row) -> None:
 
 
 @compiled_within
-def _see_crust(c: Row, numbers: Row, forms: Words, broken: Bits, bits: Row, shades: Row) -> None:
+def _see_crust(c: Row, numbers: Row, forms: Words, broken: Broken, bits: Row, shades: Row) -> None:
     """Write the albedo of crust over that of the ground, where none of it is broken."""
     cover, look = c[CRUST], c[CRUST_LOOK]
     for p in range(RING_POINTS):
-        bits[p] = byte_of(numbers[p])
-    for p in range(RING_POINTS):
-        bits[p] = broken[bits[p]] if broken.shape[0] > 0 else 0
+        bits[p] = 0
+    if has_broken(broken):
+        for p in range(RING_POINTS):
+            bits[p] = byte_of(numbers[p])
+        for p in range(RING_POINTS):
+            bits[p] = broken.cells[bits[p]]
     for p in range(RING_POINTS):
         whole = bit_in(bits[p], numbers[p]) == 0
         bare = shades[p]
@@ -154,7 +157,7 @@ def _fade(depth: float, heights: Row, shades: Row) -> None:
 
 @compiled
 def look_around(
-    s: Row, c: Row, ring: Row, words: Words, broken: Bits, cos: float, sin: float, out: Row
+    s: Row, c: Row, ring: Row, words: Words, broken: Broken, cos: float, sin: float, out: Row
 ) -> None:
     """Write the terrain ring of the rover in state `s` (24,): heights above the rover, and albedo.
 

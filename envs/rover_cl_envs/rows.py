@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rover_cl_envs.compiled import Bits, Coefficients, Row, Words, compiled_within
+from rover_cl_envs.landforms import Broken
 
 Rows = NDArray[np.float32]
 """Numbers of all rovers, a row each."""
@@ -42,6 +43,8 @@ class Rovers(NamedTuple):
     """(n, 2, 9) soil under each side, columns in soil.py"""
     broken: Bits
     """(n, 8192) the cells whose crust each rover has broken, a bit each; (n, 0) while there is no crust"""
+    broke: Bits
+    """(n,) 1 where a rover has broken the crust of any cell"""
     progress: Rows
     """(n, 4) how far the mission has got, columns in objectives.py"""
     power: Rows
@@ -54,6 +57,12 @@ class Rovers(NamedTuple):
 def conditions_of(i: int, rovers: Rovers) -> Row:
     """The conditions row (50,) of rover i."""
     return rovers.conditions[min(i, rovers.conditions.shape[0] - 1)]
+
+
+@compiled_within
+def broken_by(i: int, rovers: Rovers) -> Broken:
+    """The crust that rover i has broken."""
+    return Broken(cells=rovers.broken[i], some=rovers.broke[i : i + 1])
 
 
 class Setting(NamedTuple):

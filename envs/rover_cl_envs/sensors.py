@@ -38,7 +38,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import Bits, Row, Words, compiled, compiled_within
+from rover_cl_envs.compiled import Row, Words, compiled, compiled_within
 from rover_cl_envs.dynamics import (
     AHEAD,
     CONTRAST,
@@ -67,6 +67,7 @@ from rover_cl_envs.dynamics import (
 )
 from rover_cl_envs.dynamics import MARS_GRAVITY as MARS_GRAVITY
 from rover_cl_envs.elementary import exp
+from rover_cl_envs.landforms import Broken
 from rover_cl_envs.lanes import LANES, Heading, Lane
 from rover_cl_envs.memory import scratch
 from rover_cl_envs.ring import LIMIT as LIMIT
@@ -157,7 +158,7 @@ def observe(
     rover: Row,
     ring: Row,
     words: Words,
-    broken: Bits,
+    broken: Broken,
     cues: bool,
     out: Row,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rover_cl_envs.compiled import Bits, Coefficients, Row, Words, compiled, compiled_within
+from rover_cl_envs.compiled import Coefficients, Row, Words, compiled, compiled_within
 from rover_cl_envs.dynamics import (
     AHEAD,
     COVER,
@@ -46,7 +46,7 @@ from rover_cl_envs.dynamics import (
 )
 from rover_cl_envs.elementary import exp
 from rover_cl_envs.grid import CELL, ORIGIN, SIDE, cell_number, layers_of, words_in_cell
-from rover_cl_envs.landforms import break_crust, cell_height, crest_share, has_crust, is_broken
+from rover_cl_envs.landforms import Broken, break_crust, cell_height, crest_share, has_crust, is_broken
 from rover_cl_envs.lanes import Heading, heading_of
 from rover_cl_envs.memory import scratch
 from rover_cl_envs.soil import ALPHA, NO_WEIGHTS, blend, weigh
@@ -197,7 +197,7 @@ def _loosen(c: Row, forms: Corners, ground: Ground, crusted: Row) -> None:
 
 
 @compiled
-def _crust_soil(number: int, c: Row, rover: Row, broken: Bits) -> float:
+def _crust_soil(number: int, c: Row, rover: Row, broken: Broken) -> float:
     """Fluffiness under a wheel on crust, which breaks if it is too weak."""
     if not is_broken(broken, number):
         if ground_pressure(c, rover) <= c[STRENGTH]:
@@ -228,14 +228,14 @@ def settle(
     rover: Row,
     wheels: Row,
     words: Words,
-    broken: Bits,
+    broken: Broken,
     soils: Coefficients,
     soil: Coefficients,
 ) -> float:
     """Put the rover's six wheels on the ground.
 
     Writes pitch and roll into the state `s` (24,), as tangents, and the mean soil of each side into
-    `soil` (2, 9). Crust that gives way is noted in the rover's row `broken`.
+    `soil` (2, 9). Crust that gives way is noted in `broken`.
     The differential halves the pitch of the two rockers; each rocker's pitch is that of the line from
     the middle of its bogie, which carries the middle and the rear wheel, to its front wheel.
 
@@ -279,7 +279,7 @@ def rest(
     rover: Row,
     wheels: Row,
     words: Words,
-    broken: Bits,
+    broken: Broken,
     soils: Coefficients,
     soil: Coefficients,
 ) -> None:

@@ -11,6 +11,7 @@ from rover_cl_envs.camera import photograph
 from rover_cl_envs.compiled import Row, compiled
 from rover_cl_envs.energy import wake
 from rover_cl_envs.instruments import distort, err
+from rover_cl_envs.landforms import mend_crust
 from rover_cl_envs.lanes import Heading, heading_of
 from rover_cl_envs.mission import (
     BY_END,
@@ -39,6 +40,7 @@ from rover_cl_envs.rows import (
     VEHICLE,
     Pictures,
     Rows,
+    broken_by,
     conditions_of,
 )
 from rover_cl_envs.sensors import BLOCKS, BODIES_BLOCK, MISSION_BLOCK, POWER_BLOCK, SIZE, observe
@@ -62,8 +64,8 @@ def start(i: int, a: Addresses) -> None:
     counters[MAP], counters[STEP], counters[RESTART] = m, 0, 0
     counters[MISSION] = counters[NEXT_MISSION]
     rover, mission = setting.rovers[v], setting.missions[counters[MISSION]]
-    words, broken = setting.words[m], rovers.broken[i]
-    broken[:] = 0
+    words, broken = setting.words[m], broken_by(i, rovers)
+    mend_crust(broken)
     begin(s, c, mission, rover, words, generator)
     if mission[KIND] != NAVIGATE:
         prepare(s, c, rovers.progress[i], mission, rover, words, generator)
@@ -89,7 +91,8 @@ def look(i: int, heading: Heading, a: Addresses, out: Row) -> None:
     """Write rover i's observation into `out` (size,)."""
     rovers, setting = rovers_at(a), setting_at(a)
     s, c, counters = rovers.state[i], conditions_of(i, rovers), rovers.counters[i]
-    rover, words, broken = setting.rovers[counters[VEHICLE]], setting.words[counters[MAP]], rovers.broken[i]
+    rover, words = setting.rovers[counters[VEHICLE]], setting.words[counters[MAP]]
+    broken = broken_by(i, rovers)
     observe(s, heading, c, rover, setting.ring, words, broken, setting.cues, out)
     if err(c):
         distort(s, c, rovers.generators[i], out)
@@ -121,7 +124,7 @@ def stand(i: int, heading: Heading, a: Addresses) -> float:
     """Put rover i, which has been driven, on the ground; returns the tallest rock under a wheel [m]."""
     rovers, setting = rovers_at(a), setting_at(a)
     s, c, v = rovers.state[i], conditions_of(i, rovers), rovers.counters[i, VEHICLE]
-    words, broken = setting.words[rovers.counters[i, MAP]], rovers.broken[i]
+    words, broken = setting.words[rovers.counters[i, MAP]], broken_by(i, rovers)
     rover, wheels, soils = setting.rovers[v], setting.wheels[v], setting.soils[v]
     return settle(s, heading, c, rover, wheels, words, broken, soils, rovers.soil[i])
 

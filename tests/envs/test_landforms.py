@@ -22,12 +22,15 @@ from rover_cl_envs.landforms import (
     SHARE_UNIT,
     SMALLEST_CRATER,
     TAR,
+    Broken,
     break_crust,
     broken_cells,
     crater_profile,
+    has_broken,
     has_crust,
     is_broken,
     landforms,
+    mend_crust,
     sown,
 )
 from rover_cl_envs.rovers import MER
@@ -178,16 +181,23 @@ def test_broken_crust_stays_broken_until_the_episode_ends() -> None:
 
 
 def test_bits_name_their_cells() -> None:
-    broken, rng = np.zeros(SIDE * SIDE // 8, dtype=np.uint8), np.random.default_rng(0)
+    broken, rng = broken_crust(SIDE * SIDE // 8), np.random.default_rng(0)
     cells = np.unique(rng.integers(0, SIDE, (300, 2)), axis=0)
     for iy, ix in cells:
         assert not is_broken(broken, int(iy * SIDE + ix))
         break_crust(broken, int(iy * SIDE + ix))
-        assert is_broken(broken, int(iy * SIDE + ix))
-    np.testing.assert_array_equal(broken_cells(broken), cells)
-    nothing = np.zeros(0, dtype=np.uint8)
+        assert is_broken(broken, int(iy * SIDE + ix)) and has_broken(broken)
+    np.testing.assert_array_equal(broken_cells(broken.cells), cells)
+    mend_crust(broken)
+    assert not has_broken(broken) and not broken.cells.any()
+    nothing = broken_crust(0)
     break_crust(nothing, 3 * SIDE + 4)
-    assert not is_broken(nothing, 3 * SIDE + 4) and len(broken_cells(nothing)) == 0
+    assert not is_broken(nothing, 3 * SIDE + 4) and len(broken_cells(nothing.cells)) == 0
+
+
+def broken_crust(size: int) -> Broken:
+    """A rover's crust, none of it broken."""
+    return Broken(cells=np.zeros(size, dtype=np.uint8), some=np.zeros(1, dtype=np.uint8))
 
 
 def test_nobody_starts_on_crust_that_breaks_or_on_a_wall(forms: NDArray[np.int16]) -> None:

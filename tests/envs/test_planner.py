@@ -123,15 +123,19 @@ def test_planner_turns_a_crippled_rover_round() -> None:
     assert (driven < 0).all()
 
 
-def test_planner_changes_no_rover() -> None:
-    envs = MarsRoverVectorEnv(4, num_maps=1)
+def test_planner_changes_no_rover_and_breaks_no_crust() -> None:
+    weak = Conditions(crust_cover=0.6, crust_strength=1.0)
+    envs = MarsRoverVectorEnv(8, num_maps=1, conditions=weak)
     envs.reset(seed=0)
-    before = envs._batch.state.copy(), envs._batch.rovers.soil.copy(), envs._batch.generators.copy()
-    commands = envs.planner().commands()
-    after = envs._batch.state, envs._batch.rovers.soil, envs._batch.generators
-    for one, other in zip(before, after, strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert commands.shape == (4, 2) and (np.abs(commands) <= 1).all() and math.isfinite(commands.sum())
+    planner, rovers = envs.planner(), envs._batch.rovers
+    for _ in range(20):
+        before = [array.copy() for array in rovers]
+        commands = planner.commands()
+        for name, one, other in zip(rovers._fields, before, rovers, strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=name)
+        envs.step(commands)
+    assert commands.shape == (8, 2) and (np.abs(commands) <= 1).all() and math.isfinite(commands.sum())
+    assert rovers.broken.any()
 
 
 def test_planner_finds_a_new_way_when_it_is_put_elsewhere() -> None:

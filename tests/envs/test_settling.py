@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from rover_cl_envs import dynamics as d
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.grid import cell_number, words_of
-from rover_cl_envs.landforms import form_height
+from rover_cl_envs.landforms import Broken, form_height
 from rover_cl_envs.lanes import heading_of
 from rover_cl_envs.rovers import MER
 from rover_cl_envs.settling import settle
 from rover_cl_envs.terrain import CELL, RELIEF, RELIEF_UNIT, ROCK, SIDE, TerrainBank, terrain_bank
 
-NO_CRUST = np.zeros(0, dtype=np.uint8)
+NO_CRUST = Broken(cells=np.zeros(0, dtype=np.uint8), some=np.zeros(0, dtype=np.uint8))
 
 
 def settled(
