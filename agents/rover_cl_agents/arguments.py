@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any, TypedDict
 
+import torch
 from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 from stable_baselines3.common.base_class import BaseAlgorithm
 
@@ -16,6 +17,8 @@ from rover_cl_agents.settings import nearest
 
 SUPPORTED = (PPO, A2C, SAC, TD3, DQN)
 """What methods are made for, beside RecurrentPPO; DDPG is a TD3."""
+DEVICES = ("cpu", "cuda")
+"""Types of the devices that methods have been tried on."""
 
 
 def checked_methods(methods: Sequence[Method]) -> tuple[Method, ...]:
@@ -51,6 +54,35 @@ def check_algorithm(algorithm: BaseAlgorithm, methods: Sequence[Method]) -> None
             f"algorithm is {kind}, on which methods might be without effect; expected PPO, A2C, SAC, TD3, "
             "DDPG or DQN of stable_baselines3, or RecurrentPPO of sb3_contrib. Without methods any will do."
         )
+    if methods and algorithm.device.type not in DEVICES:
+        raise ValueError(
+            f"algorithm is on {algorithm.device}, where methods have never been tried; expected a device of "
+            f'the type {" or ".join(DEVICES)}: {kind}(..., device="cpu").'
+        )
+
+
+def checked_device(device: torch.device | str | None, algorithm: BaseAlgorithm | None) -> torch.device:
+    """Give the device for an algorithm that is to be built; None: the CPU.
+
+    Raises:
+        ValueError: an unknown device, one that isn't there, or any beside an `algorithm` that is built.
+    """
+    if device is None:
+        return torch.device("cpu")
+    if algorithm is not None:
+        raise ValueError(
+            f"device is {str(device)!r}, but algorithm is given, and is on {algorithm.device}; "
+            "give one of the two."
+        )
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        found = torch.device("meta")
+    if found.type not in DEVICES:
+        raise ValueError(f"device is {str(device)!r}; expected one of the type {' or '.join(DEVICES)}.")
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {str(device)!r}, but PyTorch finds no GPU here; expected 'cpu'.")
+    return found
 
 
 def _recurrent(algorithm: BaseAlgorithm) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self, Unpack
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 
@@ -44,7 +45,7 @@ class ContinualLearner:
 
     Args:
         algorithm: PPO, A2C, SAC, TD3, DDPG or DQN of stable_baselines3, or RecurrentPPO of sb3_contrib, built
-            for one of the tasks, on the CPU. Without methods any other will do.
+            for one of the tasks. Without methods any other will do.
         methods: The remedies, in the order of their composition.
         boundaries: None: each `learn_task` is a task. `Periodic()` or `Detected()`: nobody tells where a task
             ends; one long `learn_task` in an environment that drifts is as good as many.
@@ -251,9 +252,9 @@ class ContinualLearner:
         """Write a checkpoint: call it between two tasks, or, with `boundaries`, between two calls.
 
         It holds networks, optimisers, methods, counters, and the generators that training draws from: the
-        global ones of torch, numpy and Python, and the action space's. With `reset_buffer=False` it holds the
-        off-policy buffer as well. It holds no environment and no generator of one, no rollout, and no
-        statistics of a `VecNormalize`, which has a `save` of its own.
+        global ones of torch, its GPU's included, numpy and Python, and the action space's. With
+        `reset_buffer=False` it holds the off-policy buffer as well. It holds no environment and no generator
+        of one, no rollout, and no statistics of a `VecNormalize`, which has a `save` of its own.
 
         With `boundaries` it holds the task at hand as well: what was gathered of it, the ring, and the
         off-policy buffer.
@@ -294,7 +295,7 @@ class ContinualLearner:
         algorithm: BaseAlgorithm | None = None,
         methods: Sequence[Method] | None = None,
         boundaries: Boundaries | None = None,
-        device: str = "cpu",
+        device: torch.device | str | None = None,
     ) -> Self:
         """Read a learner from a checkpoint.
 
@@ -309,15 +310,17 @@ class ContinualLearner:
             methods: Built like those that were saved; None: built from the checkpoint, if all are this
                 package's.
             boundaries: Built like those that were saved; None: built from the checkpoint.
-            device: Of an algorithm that is built from the checkpoint, wherever it was saved.
+            device: Of an algorithm that is built from the checkpoint, wherever it was saved; None: the CPU.
 
         Raises:
             CheckpointError: if a file is damaged, or the checkpoint doesn't fit what was given.
+            ValueError: if `device` is unknown, not there, or given beside `algorithm`.
         """
+        place = arguments.checked_device(device, algorithm)
         _, index = checkpoint.read(Path(folder))
         with snapshot.refusals(Path(folder)):
             learner = cls(
-                *snapshot.read_parts(index, env, algorithm, methods, device),
+                *snapshot.read_parts(index, env, algorithm, methods, place),
                 boundaries=boundaries or snapshot.read_boundaries(index),
                 **index["switch"],
             )
@@ -328,7 +331,7 @@ class ContinualLearner:
         """Take over the state in a checkpoint; this learner must be built like the one that was saved.
 
         Global generators are put back too, so that training goes on as if it had never stopped, if the
-        environments do.
+        environments do, and if the algorithm is on the same kind of device.
 
         Raises:
             CheckpointError: if a file is damaged, or was made by a different learner.

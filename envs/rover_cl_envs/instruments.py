@@ -33,7 +33,7 @@ from rover_cl_envs.randomness import COUNTER, KEY, normal, normal_at
 from rover_cl_envs.ring import BEARINGS, LIMIT, RING, RING_POINTS
 
 HEIGHT_SCALE = 2.0  # of the ring's heights in the observation [1/m]
-_errors, _heights = scratch(RING_POINTS, np.float64), scratch(RING_POINTS, np.float32)
+_errors = scratch(RING_POINTS, np.float64)
 POINT_NUMBERS = 2 * RING_POINTS // BEARINGS  # numbers of one bearing of the ring
 
 
@@ -86,10 +86,6 @@ def _shift_heights(bias: float, noise: float, generator: NDArray[np.uint64], out
         for p in range(RING_POINTS):
             errors[p] = bias + noise * normal_at(key, drawn + np.uint64(p + 1))
         generator[COUNTER] = drawn + np.uint64(RING_POINTS)
-    heights = _heights()
     for p in range(RING_POINTS):
-        heights[p] = out[RING + 2 * p]
-    for p in range(RING_POINTS):
-        heights[p] = min(max(heights[p] + HEIGHT_SCALE * errors[p], -LIMIT), LIMIT)
-    for p in range(RING_POINTS):
-        out[RING + 2 * p] = heights[p]
+        at = RING + 2 * p
+        out[at] = min(max(out[at] + HEIGHT_SCALE * errors[p], -LIMIT), LIMIT)

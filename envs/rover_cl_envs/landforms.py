@@ -219,7 +219,7 @@ class Broken(NamedTuple):
 @compiled
 def has_broken(broken: Broken) -> bool:
     """Whether the rover has broken the crust of any cell."""
-    return broken.cells.shape[0] > 0 and broken.some[0] == 1
+    return broken.some[0] == 1
 
 
 @compiled

@@ -44,7 +44,7 @@ class Rovers(NamedTuple):
     broken: Bits
     """(n, 8192) the cells whose crust each rover has broken, a bit each; (n, 0) while there is no crust"""
     broke: Bits
-    """(n,) 1 where a rover has broken the crust of any cell"""
+    """(n,) 1 where a rover has broken the crust of any cell; both are written by way of `broken_by` alone"""
     progress: Rows
     """(n, 4) how far the mission has got, columns in objectives.py"""
     power: Rows

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sb3_contrib import TRPO
 from stable_baselines3 import DDPG, DQN, PPO
 
@@ -46,6 +48,32 @@ def test_methods_meet_algorithms_that_they_have_an_effect_on(bandit: Any) -> Non
     own: Any = MyPPO("MlpPolicy", env, **settings)
     assert ContinualLearner(own, [L2()]).learn_task(env, 32).tasks == [0]
     assert len(ContinualLearner(DDPG("MlpPolicy", env, device="cpu", buffer_size=50), [L2()]).methods) == 1
+
+
+def test_methods_are_for_cpu_and_gpu(bandit: Any) -> None:
+    model = SMALL.build(bandit(0, 2), 0)
+    model.device = torch.device("mps", 0)  # as "auto" chooses where there is one
+    with pytest.raises(ValueError, match=r'algorithm is on mps:0, .* cpu or cuda: PPO\(..., device="cpu"\)'):
+        ContinualLearner(model, [Replay()])
+    assert ContinualLearner(model).methods == ()
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [("gpu", "device is 'gpu'; expected one of the type cpu or cuda"), ("meta", "device is 'meta'; expected")]
+    + ([] if torch.cuda.is_available() else [("cuda", "device is 'cuda', but PyTorch finds no GPU here")]),
+)
+def test_a_checkpoint_goes_to_a_device_that_is_there(
+    bandit: Any, tmp_path: Path, device: str, message: str
+) -> None:
+    env = as_vec_env(bandit(0, 2))
+    model = SMALL.build(env, 0)
+    ContinualLearner(model, []).save(tmp_path / "saved")
+    assert ContinualLearner.load(tmp_path / "saved", env).algorithm.device.type == "cpu"
+    with pytest.raises(ValueError, match=message):
+        ContinualLearner.load(tmp_path / "saved", env, device=device)
+    with pytest.raises(ValueError, match="device is 'cpu', but algorithm is given"):
+        ContinualLearner.load(tmp_path / "saved", env, algorithm=model, device="cpu")
 
 
 @pytest.mark.parametrize("wrong", [EWC(), "ewc", 3])

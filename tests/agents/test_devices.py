@@ -69,8 +69,13 @@ def build(algorithm: str, bandit: Any, seed: int = 0, device: str = "cuda") -> A
 
 def learner_of(name: str, settings: dict[str, Any], model: Any, **more: Any) -> ContinualLearner:
     config, method = METHODS[name]
+    return ContinualLearner(model, [method(config(**settings))], seed=0, **more)
+
+
+def skip_if_refused(name: str, settings: dict[str, Any], algorithm: str, bandit: Any) -> None:
+    """Skip a pair that isn't taken on the CPU either."""
     try:
-        return ContinualLearner(model, [method(config(**settings))], seed=0, **more)
+        learner_of(name, settings, build(algorithm, bandit, 0, "cpu"))
     except ValueError as refusal:
         pytest.skip(str(refusal))
 
@@ -81,15 +86,18 @@ def test_a_method_learns_on_a_gpu_and_its_checkpoint_goes_on_on_either(
     name: str, settings: dict[str, Any], algorithm: str, bandit: Any, tmp_path: Path
 ) -> None:
     discrete = ALGORITHMS[algorithm][1]
+    skip_if_refused(name, settings, algorithm, bandit)
     learner = learner_of(name, settings, build(algorithm, bandit))
     for task in (0, 1, 0):
         learner.learn_task(as_vec_env(bandit(task, 4, discrete=discrete)), total_timesteps=128)
     assert all(p.is_cuda for p in learner.algorithm.policy.parameters())
     learner.save(tmp_path / "first")
+    drawn = torch.cuda.get_rng_state()
     answers, cost = learner.predict(OBSERVATIONS), learner.cost()
     there, here = (learner_of(name, settings, build(algorithm, bandit, 1, each)) for each in ("cuda", "cpu"))
     for other in (there, here):
         other.restore(tmp_path / "first")
+        assert other is here or torch.cuda.get_rng_state().equal(drawn)
         assert other.cost() == cost
         np.testing.assert_allclose(other.predict(OBSERVATIONS), answers, atol=1e-4)
     for each in (learner, there, here):
@@ -135,7 +143,8 @@ def test_untold_boundaries_are_found_on_a_gpu(
 
 
 def test_a_recurrent_policy_goes_on_a_gpu_where_a_method_takes_it(cue: Any) -> None:
-    env = as_vec_env(cue(8))
+    pytest.importorskip("sb3_contrib")
+    env, taken = as_vec_env(cue(8)), []
     for name, (config, method) in METHODS.items():
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "You are trying to run", UserWarning)
@@ -148,6 +157,8 @@ def test_a_recurrent_policy_goes_on_a_gpu_where_a_method_takes_it(cue: Any) -> N
             continue
         learner.learn_task(as_vec_env(cue(8)), 256).learn_task(as_vec_env(cue(8)), 256)
         assert learner.tasks == [0, 1], name
+        taken.append(name)
+    assert {"l2", "si", "slow-layers"} <= set(taken)
 
 
 def test_a_checkpoint_is_built_on_the_device_asked_for(bandit: Any, tmp_path: Path) -> None:

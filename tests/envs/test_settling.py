@@ -18,7 +18,7 @@ from rover_cl_envs.rovers import MER
 from rover_cl_envs.settling import settle
 from rover_cl_envs.terrain import CELL, RELIEF, RELIEF_UNIT, ROCK, SIDE, TerrainBank, terrain_bank
 
-NO_CRUST = Broken(cells=np.zeros(0, dtype=np.uint8), some=np.zeros(0, dtype=np.uint8))
+NO_CRUST = Broken(cells=np.zeros(0, dtype=np.uint8), some=np.zeros(1, dtype=np.uint8))
 
 
 def settled(

@@ -78,7 +78,7 @@ def write_recipe(algorithm: BaseAlgorithm) -> dict[str, Any]:
     return {"algorithm": name, "policy": policy, "settings": settings, "unwritten": unwritten}
 
 
-def build(recipe: dict[str, Any], env: Env, device: str = "cpu") -> BaseAlgorithm:
+def build(recipe: dict[str, Any], env: Env, device: torch.device) -> BaseAlgorithm:
     """Build the algorithm that `recipe` describes, for `env`, on `device`.
 
     Raises:

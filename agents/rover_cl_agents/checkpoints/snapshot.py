@@ -87,7 +87,7 @@ def read_parts(
     env: Env,
     algorithm: BaseAlgorithm | None,
     methods: Sequence[Method] | None,
-    device: str = "cpu",
+    device: torch.device,
 ) -> tuple[BaseAlgorithm, Sequence[Method]]:
     """Build what isn't given of a learner, from a checkpoint's index; its state isn't restored yet.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from rover_cl_agents.importance.fisher import normalised
 from rover_cl_agents.importance.quadratic import Quadratics, Tensors
 from rover_cl_agents.method import Cost, Method
 from rover_cl_agents.outputs import actor_role, linear_layers, read, to_tensor
+from rover_cl_agents.recurrent import acting_lstm
 from rover_cl_agents.state import State
 
 
@@ -205,6 +207,13 @@ def blank(policy: BasePolicy) -> Tensor:
     return to_tensor(policy, np.zeros((1, *space.shape), dtype=space.dtype))
 
 
+def _plain_lstm(policy: BasePolicy) -> AbstractContextManager[object]:
+    """Let a GPU run an LSTM by its plain kernels: the fast ones have no gradient outside of training."""
+    if acting_lstm(policy) is None or policy.device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=False)
+
+
 def acting_parameters(policy: BasePolicy) -> dict[str, torch.nn.Parameter]:
     """Find the parameters that the policy's answers depend on, by name; layers of any kind.
 
@@ -214,8 +223,7 @@ def acting_parameters(policy: BasePolicy) -> dict[str, torch.nn.Parameter]:
     training = policy.training
     policy.set_training_mode(False)
     named = {name: p for name, p in policy.named_parameters() if p.requires_grad}
-    # On a GPU the fast kernels of an LSTM have no gradient outside of training.
-    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+    with torch.enable_grad(), _plain_lstm(policy):
         answer = read(policy, blank(policy)).location.sum()
         gradients = torch.autograd.grad(answer, list(named.values()), allow_unused=True)
     policy.set_training_mode(training)

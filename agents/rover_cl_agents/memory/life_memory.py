@@ -26,7 +26,8 @@ class LifeMemory:
         capacity: Rows, >= 1.
         admission: One of `ADMISSIONS`.
         evicting: Who makes room, one of `eviction.EVICTIONS`.
-        device: Where the columns are held, that of the policy; but the tasks and the losses.
+        device: Where the columns are held, that of the policy. Tasks and losses, which decide who stays, are
+            on the CPU.
 
     Source: Buzzega et al. 2020, "Dark experience for general continual learning", algorithm 3 (reservoir).
     """

@@ -53,7 +53,7 @@ def drifts(current: Outputs, cached: Outputs) -> Tensor:
 
 
 def placed(columns: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    """Put a memory's columns where they belong, those that decide who stays on the CPU."""
+    """Put a memory's columns on `device`; tasks and losses, which decide who stays, remain on the CPU."""
     return {n: column if n in ("tasks", "losses") else column.to(device) for n, column in columns.items()}
 
 

@@ -112,7 +112,7 @@ class CBP(UnitRenewal):
         super().on_task_start(task)
         for layer in (each for layers in self._layers.values() for each in layers):
             if layer.name not in self._records:
-                zeros = torch.zeros_like(layer.incoming.weight[:, 0], requires_grad=False)
+                zeros = layer.incoming.weight.new_zeros(layer.incoming.out_features)
                 self._records[layer.name] = Record(zeros, zeros.long())
 
     @torch.no_grad()

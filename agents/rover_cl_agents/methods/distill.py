@@ -151,13 +151,14 @@ class Distillation(Method):
 
     def _store(self) -> None:
         """Keep `capacity` of the task's states, in place of what was kept of it."""
-        found = to_tensor(self.algorithm.policy, self._recent.observations())
-        if not len(found):
+        observations = self._recent.observations()
+        if not len(observations):
             return
-        chosen = torch.randperm(len(found), generator=self._generator)[: self.config.capacity]
+        chosen = torch.randperm(len(observations), generator=self._generator)[: self.config.capacity]
+        found = to_tensor(self.algorithm.policy, observations[chosen.numpy()])
         others = torch.nonzero(self._tasks != self._task).squeeze(1)
         kept = rows_at(self._states, others).to(found.dtype)
-        self._states = torch.cat([kept, rows_at(found, chosen)])
+        self._states = torch.cat([kept, found])
         self._tasks = torch.cat([self._tasks[others], torch.full_like(chosen, self._task)])
 
     def _draw(self) -> tuple[Tensor, Tensor] | None:

@@ -114,9 +114,10 @@ class Sharpen(Method):
             k = winning(self.config.share, layer.incoming.out_features)
             layer.exchange(place, lambda old: nn.Sequential(old, KWinners(k)))
         else:
-            tiles = self.config.tiles
-            tiling = FuzzyTiling(-1.0, 1.0, tiles).to(self.algorithm.device)
-            layer.exchange(place, lambda old: nn.Sequential(nn.Tanh(), tiling))
+            tiles, device = self.config.tiles, self.algorithm.device
+            layer.exchange(
+                place, lambda old: nn.Sequential(nn.Tanh(), FuzzyTiling(-1.0, 1.0, tiles)).to(device)
+            )
             widen_readers(self.algorithm.policy, layer, tiles, torch.Generator().manual_seed(seed))
             rebuild_optimizers(self.algorithm)
 

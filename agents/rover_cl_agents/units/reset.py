@@ -100,13 +100,13 @@ class Edits:
             self._replace(layer.incoming.bias, units, draw((len(units),), size[1], generator))
         for reader in layer.outgoing:
             count, width = reader.weight.shape
-            readers = torch.arange(count, device=units.device)
-            columns = (readers[:, None] * width + units).flatten()
+            outputs = torch.arange(count, device=units.device)
+            columns = (outputs[:, None] * width + units).flatten()
             self._zeros.append((self._offsets[reader.weight] + columns, -reader.weight.flatten()[columns]))
             self._touched.append((reader.weight, columns))
             if reader.bias is not None:
                 moved = reader.weight[:, units] @ mean[units]
-                self._shifts.append((self._offsets[reader.bias] + readers, moved))
+                self._shifts.append((self._offsets[reader.bias] + outputs, moved))
 
     def _replace(self, parameter: Tensor, index: Tensor, values: Tensor) -> None:
         change = values.to(parameter) - parameter.flatten()[index]
