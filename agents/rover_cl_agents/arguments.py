@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from numbers import Integral, Real
 from typing import Any, TypedDict
 
@@ -74,11 +75,10 @@ def checked_device(device: torch.device | str | None, algorithm: BaseAlgorithm |
             f"device is {str(device)!r}, but algorithm is given, and is on {algorithm.device}; "
             "give one of the two."
         )
-    try:
+    found = None
+    with suppress(RuntimeError):  # of a name that PyTorch doesn't know
         found = torch.device(device)
-    except RuntimeError:
-        found = torch.device("meta")
-    if found.type not in DEVICES:
+    if found is None or found.type not in DEVICES:
         raise ValueError(f"device is {str(device)!r}; expected one of the type {' or '.join(DEVICES)}.")
     if found.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device is {str(device)!r}, but PyTorch finds no GPU here; expected 'cpu'.")
