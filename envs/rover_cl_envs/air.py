@@ -46,7 +46,7 @@ def seen(distance: float, depth: float) -> float:
     Chosen, and far shorter than dust alone would make it: at an optical depth of 10 the light is a tenth of a
     per cent of a clear noon's beam, and it stands for pictures taken in that dark through dusty optics.
     """
-    return min(max(2.0 - distance * depth / SIGHT, 0.0), 1.0)
+    return min(max(2.0 - distance * (depth / SIGHT), 0.0), 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from rover_cl_envs.compiled import compiled_within
 from rover_cl_envs.driving import Body, Sides, advance, alight, board
 from rover_cl_envs.dynamics import DRIVE, MOTOR, STEER
 from rover_cl_envs.energy import plug_in, shine, sky_lanes, spend, unplug, use_lanes
+from rover_cl_envs.instruments import bearing_errors, bearings_err, turn_bearings
 from rover_cl_envs.power import stall_share
 from rover_cl_envs.roaming import (
     call_back,
@@ -94,13 +95,20 @@ def roam_some(first: int, last: int, rovers: Rovers, setting: Setting, body: Bod
 
 
 @compiled_within
-def sight_some(first: int, last: int, states: Rows, body: Body, observations: Rows) -> None:
+def sight_some(first: int, last: int, rovers: Rovers, body: Body, observations: Rows) -> None:
     """Write what they see of their targets."""
-    aim, count = aim_lanes(), last - first
+    aim, count, err = aim_lanes(), last - first, False
     for k in range(count):
+        c = conditions_of(first + k, rovers)
+        aim.error[k] = aim.error[count + k] = 0.0
+        if bearings_err(c):
+            aim.error[k], aim.error[count + k] = bearing_errors(c, rovers.generators[first + k])
+            err = True
         for target in range(2):
-            sight(target * count + k, target, states[first + k], (body.cos[k], body.sin[k]), aim)
+            sight(target * count + k, target, rovers.state[first + k], (body.cos[k], body.sin[k]), aim)
     measure(2 * count, aim)
+    if err:
+        turn_bearings(2 * count, aim.error, aim.ahead, aim.left)
     for k in range(count):
         for target in range(2):
             report(target * count + k, target, aim, observations[first + k])

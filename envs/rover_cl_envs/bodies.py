@@ -43,7 +43,7 @@ from rover_cl_envs.dynamics import (
 )
 from rover_cl_envs.lanes import Heading
 from rover_cl_envs.randomness import uniform
-from rover_cl_envs.sensors import LIMIT
+from rover_cl_envs.sensors import LIMIT, PER_DISTANCE
 from rover_cl_envs.terrain import CELL, SIDE
 
 DEVILS = 3  # at most, on a map
@@ -160,11 +160,11 @@ def _describe(s: Row, c: Row, b: Row, slot: int, cos: float, sin: float, out: Ro
     """Write what the rover sees of one body into `out` (6,)."""
     at = SLOT * slot
     dx, dy = off(b[at + EAST] - s[X]), off(b[at + NORTH] - s[Y])
-    far = b[at + GAP] + b[at + RADIUS] + 1e-6
+    over = 1.0 / (b[at + GAP] + b[at + RADIUS] + 1e-6)
     step = (c[DEVIL_SPEED] if b[at + KIND] == DEVIL else c[MARTIAN_SPEED]) * STEP_SECONDS
     east, north = step * b[at + HEAD_EAST], step * b[at + HEAD_NORTH]
-    out[0] = b[at + GAP] / 20.0
-    out[1], out[2] = (cos * dx + sin * dy) / far, (cos * dy - sin * dx) / far
+    out[0] = b[at + GAP] * PER_DISTANCE
+    out[1], out[2] = (cos * dx + sin * dy) * over, (cos * dy - sin * dx) * over
     out[3] = min(max((cos * east + sin * north - s[AHEAD]) / STEP_LENGTH, -LIMIT), LIMIT)
     out[4] = min(max((cos * north - sin * east) / STEP_LENGTH, -LIMIT), LIMIT)
     out[5] = b[at + KIND]

@@ -42,6 +42,7 @@ from rover_cl_envs.dynamics import (
     SHARED_LOAD,
     SIDE_SLIDE,
     SINK_L,
+    SIXTH,
     SLIP_L,
     SLIP_R,
     SLOWEST,
@@ -50,6 +51,7 @@ from rover_cl_envs.dynamics import (
     STEER_GAIN,
     STUCK,
     STUCK_SLIP,
+    THIRD,
     TORQUE_L,
     TRACK,
     TRAILING_PULL,
@@ -155,6 +157,8 @@ class Sides(NamedTuple):
     p1: Lane
     p2: Lane
     """coefficients of the soil, equations (1) to (3) of soil.py"""
+    per_b: Lane
+    """one over b"""
 
 
 @compiled_within
@@ -172,7 +176,7 @@ def side_lanes() -> Sides:
     return Sides(
         *(_pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair()),
         *(_pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair()),
-        *(_pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair()),
+        *(_pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair()),
     )
 
 
@@ -205,7 +209,8 @@ def board(
     """
     body.x[i], body.y[i], body.yaw[i], body.roll[i] = s[X], s[Y], s[YAW], s[ROLL]
     body.track[i] = rover[TRACK]
-    body.pull_ahead[i], body.pull_back[i] = _pull(c, rover, wheels, 1.0), _pull(c, rover, wheels, -1.0)
+    felt = c[WHEEL_DRAG] * (PULL_TRACK / rover[TRACK])
+    body.pull_ahead[i], body.pull_back[i] = felt * _pull(c, wheels, 1.0), felt * _pull(c, wheels, -1.0)
     steer = STEER_GAIN * min(max(s[STEER] + c[BIAS], -1.0), 1.0)
     _board_side(i, 0, s[DRIVE] - steer, s, c, motor, rover, soil, sides)
     _board_side(count + i, 1, s[DRIVE] + steer, s, c, motor, rover, soil, sides)
@@ -226,9 +231,9 @@ def _board_side(
     sides.goal[i], sides.wheel[i] = goal, s[WHEEL_L + which]
     sides.slip[i], sides.sinkage[i] = s[SLIP_L + which], s[SINK_L + which]
     sides.pitch[i], sides.drag[i] = s[PITCH], c[WHEEL_DRAG]
-    sides.grip[i] = (c[HEALTH + 3 * which] + c[HEALTH + 3 * which + 1] + c[HEALTH + 3 * which + 2]) / 3.0
+    sides.grip[i] = (c[HEALTH + 3 * which] + c[HEALTH + 3 * which + 1] + c[HEALTH + 3 * which + 2]) * THIRD
     sides.radius[i], sides.full[i] = rover[RADIUS], rover[FULL]
-    sides.load[i], sides.stall[i] = rover[MASS] * c[GRAVITY] / 6.0, rover[STALL] * motor
+    sides.load[i], sides.stall[i] = rover[MASS] * c[GRAVITY] * SIXTH, rover[STALL] * motor
     sides.a[i], sides.b[i], sides.c[i], sides.d[i] = (
         soil[which, A],
         soil[which, B],
@@ -240,8 +245,8 @@ def _board_side(
 
 
 @compiled
-def _pull(c: Row, rover: Row, wheels: Row, ahead: float) -> float:
-    """Yaw per metre driven that dead wheels cause [rad/m], positive to the left; `ahead` is 1 or -1.
+def _pull(c: Row, wheels: Row, ahead: float) -> float:
+    """Yaw per metre driven that dead wheels of MER cause [rad/m], positive to the left; `ahead` is 1 or -1.
 
     A dragged wheel turns the rover towards its side. Where it leads, the pull grows as the rover turns
     about it; where it trails, it steadies the course like a rudder, which is why Spirit drove backward.
@@ -254,7 +259,7 @@ def _pull(c: Row, rover: Row, wheels: Row, ahead: float) -> float:
         lever = 1.0 if leads > 0.0 else (0.5 if wheels[w, 0] == 0.0 else TRAILING_PULL)
         toward = 1.0 if wheels[w, 1] > 0.0 else -1.0
         pull += PULL * (1.0 - c[HEALTH + w]) * lever * toward
-    return pull / (rover[TRACK] / PULL_TRACK) * c[WHEEL_DRAG]
+    return pull
 
 
 @compiled_within
@@ -301,6 +306,7 @@ def _find_slip(count: int, sides: Sides) -> None:
     """The slip at which the soil gives what is needed, as `soil.equilibrium_slip`."""
     for i in range(count):
         sides.slip[i], sides.search[i] = first_slip(sides.need[i], sides.a[i], sides.b[i])
+        sides.per_b[i] = 1.0 / sides.b[i]
     for step in range(SEARCH_STEPS):
         searching = 0
         for i in range(count):
@@ -310,7 +316,7 @@ def _find_slip(count: int, sides: Sides) -> None:
                 sides.search[i],
                 nearness(step),
                 sides.a[i],
-                sides.b[i],
+                sides.per_b[i],
                 sides.d[i],
             )
             sides.slip[i], sides.search[i] = slip, search
@@ -318,7 +324,7 @@ def _find_slip(count: int, sides: Sides) -> None:
         if searching == 0:
             break
     for i in range(count):
-        sides.slip[i] = slip_found(sides.need[i], sides.slip[i], sides.search[i], sides.a[i], sides.b[i])
+        sides.slip[i] = slip_found(sides.need[i], sides.slip[i], sides.search[i], sides.a[i], sides.per_b[i])
 
 
 @compiled_within

@@ -18,6 +18,7 @@ DRAG = 0.5  # friction coefficient of a dead wheel dragged along
 PULL = 1.6  # yaw per metre of a fully dead leading wheel of MER; a wider rover turns less [rad/m]
 PULL_TRACK = float(np.float32(1.06))  # MER's [m], as its row has it: its yaw is scaled by 1 exactly
 TRAILING_PULL = 0.05  # the same where the wheel trails, in shares of PULL
+THIRD, SIXTH = 1.0 / 3.0, 1.0 / 6.0  # shares of a wheel; products cost less than quotients
 DIG_LENGTH = 0.5  # rim travel over which sinkage approaches equilibrium [m]
 DIG_RESISTANCE = 0.3  # resistance coefficient per (sinkage beyond equilibrium / radius)
 SIDE_SLIDE = 0.5  # sideways drift over ground covered, per tangent of roll

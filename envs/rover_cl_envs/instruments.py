@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.compiled import Row, compiled
+from rover_cl_envs.compiled import Row, compiled, compiled_within
 from rover_cl_envs.dynamics import (
     AT_REST,
     BEARING_BIAS,
@@ -28,56 +28,47 @@ from rover_cl_envs.dynamics import (
     WHEEL_L,
 )
 from rover_cl_envs.elementary import sin_cos
+from rover_cl_envs.lanes import Lane
 from rover_cl_envs.memory import scratch
 from rover_cl_envs.randomness import COUNTER, KEY, normal, normal_at
-from rover_cl_envs.ring import BEARINGS, LIMIT, RING, RING_POINTS
+from rover_cl_envs.ring import BEARINGS, RING, RING_POINTS, clip
 
 HEIGHT_SCALE = 2.0  # of the ring's heights in the observation [1/m]
-_errors = scratch(RING_POINTS, np.float64)
 POINT_NUMBERS = 2 * RING_POINTS // BEARINGS  # numbers of one bearing of the ring
+_errors = scratch(RING_POINTS, np.float64)
 
 
 @compiled
-def err(c: Row) -> bool:
-    """Whether any instrument errs."""
-    biased = c[BEARING_BIAS] != 0.0 or c[HEIGHT_BIAS] != 0.0 or c[ODOMETRY] != 1.0
-    return biased or c[HEIGHT_NOISE] > 0.0 or c[BEARING_NOISE] > 0.0 or c[DARK] >= 1.0
+def bearings_err(c: Row) -> bool:
+    """Whether the targets' bearings do."""
+    return c[BEARING_BIAS] != 0.0 or c[BEARING_NOISE] > 0.0
 
 
 @compiled
-def distort(s: Row, c: Row, generator: NDArray[np.uint64], out: Row) -> None:
-    """Change the observation `out` (80,) as the instruments do; draws only where there is noise."""
-    if c[ODOMETRY] != 1.0:
-        out[14] = min(max(out[14] * c[ODOMETRY], -LIMIT), LIMIT)
-        for side in range(2):
-            if abs(s[WHEEL_L + side]) >= AT_REST:
-                out[8 + side] = 1.0 - c[ODOMETRY] * (1.0 - out[8 + side])
-    if c[BEARING_BIAS] != 0.0 or c[BEARING_NOISE] > 0.0:
-        noise_a, noise_b = 0.0, 0.0
-        if c[BEARING_NOISE] > 0.0:
-            noise_a, noise_b = normal(generator), normal(generator)
-        _turn(c[BEARING_BIAS] + c[BEARING_NOISE] * noise_a, out[1:3])
-        _turn(c[BEARING_BIAS] + c[BEARING_NOISE] * noise_b, out[5:7])
-    if c[HEIGHT_BIAS] != 0.0 or c[HEIGHT_NOISE] > 0.0:
-        _shift_heights(c[HEIGHT_BIAS], c[HEIGHT_NOISE], generator, out)
-    for k in range(int(c[DARK] + 1e-3)):
-        # From ahead outwards: 0, 1, 7, 2, 6, 3, 5, 4.
-        bearing = (k + 1) // 2 if k % 2 == 1 else (BEARINGS - k // 2) % BEARINGS
-        at = RING + POINT_NUMBERS * bearing
-        out[at : at + POINT_NUMBERS] = 0.0
+def bearing_errors(c: Row, generator: NDArray[np.uint64]) -> tuple[float, float]:
+    """Errors of the bearings of A and of B [rad], to the left; draws only where there is noise."""
+    bias, noise = c[BEARING_BIAS], c[BEARING_NOISE]
+    if noise > 0.0:
+        a, b = normal(generator), normal(generator)
+        return bias + noise * a, bias + noise * b
+    return bias, bias
 
 
-@compiled
-def _turn(angle: float, bearing: Row) -> None:
-    """Turn a cosine and sine (2,) counter-clockwise."""
-    sin, cos = sin_cos(angle)
-    ahead, left = bearing[0], bearing[1]
-    bearing[0], bearing[1] = cos * ahead - sin * left, sin * ahead + cos * left
+@compiled_within
+def turn_bearings(count: int, error: Lane, ahead: Lane, left: Lane) -> None:
+    """Turn the cosines and sines of the first `count` lanes counter-clockwise, by their errors."""
+    for i in range(count):
+        sin, cos = sin_cos(error[i])
+        on, off = float(np.float32(ahead[i])), float(np.float32(left[i]))
+        ahead[i], left[i] = cos * on - sin * off, sin * on + cos * off
 
 
-@compiled
-def _shift_heights(bias: float, noise: float, generator: NDArray[np.uint64], out: Row) -> None:
-    """Add bias and noise [m] to the heights of the ring."""
+@compiled_within
+def shift_heights(c: Row, generator: NDArray[np.uint64], heights: Row) -> None:
+    """Add bias and noise to the heights of the ring (24,), as observed; draws only where there is noise."""
+    bias, noise = c[HEIGHT_BIAS], c[HEIGHT_NOISE]
+    if bias == 0.0 and noise == 0.0:
+        return
     errors = _errors()
     for p in range(RING_POINTS):
         errors[p] = bias
@@ -87,5 +78,19 @@ def _shift_heights(bias: float, noise: float, generator: NDArray[np.uint64], out
             errors[p] = bias + noise * normal_at(key, drawn + np.uint64(p + 1))
         generator[COUNTER] = drawn + np.uint64(RING_POINTS)
     for p in range(RING_POINTS):
-        at = RING + 2 * p
-        out[at] = min(max(out[at] + HEIGHT_SCALE * errors[p], -LIMIT), LIMIT)
+        heights[p] = clip(heights[p] + HEIGHT_SCALE * errors[p])
+
+
+@compiled
+def distort(s: Row, c: Row, out: Row) -> None:
+    """Change odometry and the bearings that are dark in the observation `out` (80,)."""
+    if c[ODOMETRY] != 1.0:
+        out[14] = clip(out[14] * c[ODOMETRY])
+        for side in range(2):
+            if abs(s[WHEEL_L + side]) >= AT_REST:
+                out[8 + side] = 1.0 - c[ODOMETRY] * (1.0 - out[8 + side])
+    for k in range(int(c[DARK] + 1e-3)):
+        # From ahead outwards: 0, 1, 7, 2, 6, 3, 5, 4.
+        bearing = (k + 1) // 2 if k % 2 == 1 else (BEARINGS - k // 2) % BEARINGS
+        at = RING + POINT_NUMBERS * bearing
+        out[at : at + POINT_NUMBERS] = 0.0

@@ -137,13 +137,14 @@ def observe_power(p: Row, heading: Heading, c: Row, plant: Row, out: Row) -> Non
     """Write the system's block (11,) of the observation."""
     cos, sin = heading
     east, north = p[SUN_EAST], p[SUN_NORTH]
-    level = math.sqrt(east * east + north * north) + 1e-6
+    over = 1.0 / (math.sqrt(east * east + north * north) + 1e-6)
+    per_reference = 1.0 / plant[REFERENCE]
     out[0] = p[CHARGE] / plant[CAPACITY]
-    out[1] = min(p[SUPPLY] / plant[REFERENCE], LIMIT)
-    out[2] = c[OPTICAL_DEPTH] / 5.0
+    out[1] = min(p[SUPPLY] * per_reference, LIMIT)
+    out[2] = c[OPTICAL_DEPTH] * (1.0 / 5.0)
     out[3] = p[DUST]
     out[4] = p[SUN_UP]
-    out[5], out[6] = (cos * east + sin * north) / level, (cos * north - sin * east) / level
+    out[5], out[6] = (cos * east + sin * north) * over, (cos * north - sin * east) * over
     out[7], out[8] = -p[COS_H], -p[SIN_H]  # midnight is half a turn from noon
-    out[9] = (p[TEMPERATURE] + 50.0) / 50.0
-    out[10] = min(p[DRIVING] / plant[REFERENCE], LIMIT)
+    out[9] = (p[TEMPERATURE] + 50.0) * (1.0 / 50.0)
+    out[10] = min(p[DRIVING] * per_reference, LIMIT)

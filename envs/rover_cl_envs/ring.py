@@ -30,6 +30,7 @@ from rover_cl_envs.dynamics import (
 )
 from rover_cl_envs.grid import cell_number, layers_of, words_in_cell
 from rover_cl_envs.landforms import Broken, bit_in, byte_of, cell_height, has_broken, has_crust
+from rover_cl_envs.lanes import Heading
 from rover_cl_envs.memory import scratch
 from rover_cl_envs.settling import has_forms
 from rover_cl_envs.terrain import (
@@ -55,8 +56,9 @@ FLECKS = 0.15  # share of texture in the albedo
 
 _numbers = scratch(RING_POINTS, np.int32)
 _words = scratch(RING_POINTS, np.int64)
-_heights, _shades = scratch(RING_POINTS, np.float32), scratch(RING_POINTS, np.float32)
 _bits = scratch(RING_POINTS, np.int32)
+ring_numbers = scratch(RING_POINTS, np.float32)
+"""A number of each point, (24,), on the stack of the kernel that asks for them."""
 
 
 def ring_points() -> NDArray[np.float32]:
@@ -155,11 +157,11 @@ def _fade(depth: float, heights: Row, shades: Row) -> None:
         shades[p] *= share
 
 
-@compiled
+@compiled_within
 def look_around(
-    s: Row, c: Row, ring: Row, words: Words, broken: Broken, cos: float, sin: float, out: Row
+    s: Row, c: Row, ring: Row, words: Words, broken: Broken, heading: Heading, heights: Row, shades: Row
 ) -> None:
-    """Write the terrain ring of the rover in state `s` (24,): heights above the rover, and albedo.
+    """Write the terrain ring of the rover in state `s` (24,), heights above it and albedo, (24,) each.
 
     Args:
         s: state.
@@ -167,12 +169,13 @@ def look_around(
         ring: (2, 24) points.
         words: the map.
         broken: crust that the rover has broken.
-        cos: of its yaw.
-        sin: likewise.
-        out: the observation, of which 48 numbers are written.
+        heading: cosine and sine of its yaw.
+        heights: as observed, within +-`LIMIT`.
+        shades: likewise.
     """
-    numbers, cells, forms, heights = _numbers(), _words(), _words(), _heights()
+    numbers, cells, forms = _numbers(), _words(), _words()
     ahead, left, formed = ring[0], ring[1], has_forms(c, words)
+    cos, sin = heading
     each = words_in_cell(words)
     _find(s[X], s[Y], cos, sin, ahead, left, numbers)
     for p in range(RING_POINTS):
@@ -183,11 +186,15 @@ def look_around(
         for p in range(RING_POINTS):
             forms[p] = words[2 * np.uint64(numbers[p]) + 1]
         _raise_forms(c, words[foot + 1], forms, heights)
-    shades = _shades()
     _see(c, cells, heights, shades)
     if formed and c[CRUST] * c[CRUST_LOOK] != 0.0:
         _see_crust(c, numbers, forms, broken, _bits(), shades)
     if c[OPTICAL_DEPTH] > HAZE:
         _fade(c[OPTICAL_DEPTH], heights, shades)
+
+
+@compiled_within
+def write_ring(heights: Row, shades: Row, out: Row) -> None:
+    """Write the ring into the observation, of which it is 48 numbers."""
     for p in range(RING_POINTS):
         out[RING + 2 * p], out[RING + 2 * p + 1] = heights[p], shades[p]

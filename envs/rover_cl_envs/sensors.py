@@ -67,12 +67,14 @@ from rover_cl_envs.dynamics import (
 )
 from rover_cl_envs.dynamics import MARS_GRAVITY as MARS_GRAVITY
 from rover_cl_envs.elementary import exp
+from rover_cl_envs.instruments import distort, shift_heights
 from rover_cl_envs.landforms import Broken
 from rover_cl_envs.lanes import LANES, Heading, Lane
 from rover_cl_envs.memory import scratch
 from rover_cl_envs.ring import LIMIT as LIMIT
-from rover_cl_envs.ring import RING, RING_POINTS, clip, look_around
+from rover_cl_envs.ring import RING, RING_POINTS, clip, look_around, ring_numbers, write_ring
 
+PER_DISTANCE = 1.0 / 20.0  # [1/m]
 CUES = (30, 31)  # indices that `cues=False` blanks
 SIZE = RING + 2 * RING_POINTS
 BLOCKS: dict[str, int] = {"power": 11, "mission": 10, "bodies": 12}
@@ -112,12 +114,14 @@ class Aim(NamedTuple):
     left: Lane
     nearness: Lane
     """as observed"""
+    error: Lane
+    """of the bearing [rad]"""
 
 
 @compiled_within
 def aim_lanes() -> Aim:
     """Lanes on the stack of the kernel that asks for them, not yet written."""
-    return Aim(_each(), _each(), _each(), _each(), _each(), _each(), _each(), _each())
+    return Aim(_each(), _each(), _each(), _each(), _each(), _each(), _each(), _each(), _each())
 
 
 @compiled_within
@@ -134,8 +138,9 @@ def measure(count: int, aim: Aim) -> None:
     for i in range(count):
         dx, dy, cos, sin = aim.east[i], aim.north[i], aim.cos[i], aim.sin[i]
         d = math.sqrt(dx * dx + dy * dy) + 1e-6
-        aim.distance[i], aim.nearness[i] = clip(d / 20.0), exp(-0.5 * d)
-        aim.ahead[i], aim.left[i] = (cos * dx + sin * dy) / d, (cos * dy - sin * dx) / d
+        over = 1.0 / d
+        aim.distance[i], aim.nearness[i] = clip(d * PER_DISTANCE), exp(-0.5 * d)
+        aim.ahead[i], aim.left[i] = (cos * dx + sin * dy) * over, (cos * dy - sin * dx) * over
 
 
 @compiled_within
@@ -160,25 +165,30 @@ def observe(
     words: Words,
     broken: Broken,
     cues: bool,
+    generator: NDArray[np.uint64],
     out: Row,
 ) -> None:
     """Write the observation (80,) of the rover in state `s` (24,), so headed, under conditions `c`.
 
     The first eight numbers, of the targets, are left to `report`.
     """
-    cos, sin = heading
     out[8], out[9] = s[SLIP_L], s[SLIP_R]
-    out[10], out[11] = s[SINK_L] / (0.5 * rover[RADIUS]), s[SINK_R] / (0.5 * rover[RADIUS])
+    per_sinkage = 2.0 / rover[RADIUS]
+    out[10], out[11] = s[SINK_L] * per_sinkage, s[SINK_R] * per_sinkage
     out[12], out[13] = 2.0 * s[PITCH], 2.0 * s[ROLL]
-    out[14], out[15] = s[AHEAD] / STEP_LENGTH, s[TURNED] / 0.4
+    out[14], out[15] = s[AHEAD] / STEP_LENGTH, s[TURNED] * 2.5
     out[16], out[17], out[18], out[19] = s[WHEEL_L], s[WHEEL_R], s[DRIVE], s[STEER]
     out[20] = s[STUCK] / 2.0
     for w in range(6):
         out[21 + w] = 2.0 * c[HEALTH + w] - 1.0
     out[27], out[28] = 2.0 * s[TORQUE_L], 2.0 * s[TORQUE_R]
-    out[29] = c[GRAVITY] / MARS_GRAVITY - 1.0
+    out[29] = c[GRAVITY] * (1.0 / MARS_GRAVITY) - 1.0
     out[30] = c[CONTRAST] if cues else 0.0
     out[31] = 1.0 - 2.0 * s[REWARDED] if cues else 0.0
-    look_around(s, c, ring, words, broken, cos, sin, out)
     for k in (10, 11, 12, 13, 14, 15, 20, 27, 28):
         out[k] = clip(out[k])
+    heights, shades = ring_numbers(), ring_numbers()
+    look_around(s, c, ring, words, broken, heading, heights, shades)
+    shift_heights(c, generator, heights)
+    write_ring(heights, shades, out)
+    distort(s, c, out)

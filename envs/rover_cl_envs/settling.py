@@ -38,6 +38,7 @@ from rover_cl_envs.dynamics import (
     STRENGTH,
     STUCK,
     TARS,
+    THIRD,
     TRACK,
     WHEEL_L,
     WHEELBASE,
@@ -211,11 +212,11 @@ def _balance(heights: Coefficients) -> tuple[float, float, float]:
     """Mean height of the wheels on the left and on the right, and the pitch summed up over all six [m]."""
     pitch, left, right = 0.0, 0.0, 0.0
     for k in range(3):
-        left += heights[k] / 3.0
+        left += heights[k] * THIRD
         # The bogie's pivot is halfway between middle and rear wheel, 0.75 wheelbase behind the front one.
         pitch += (0.5 if k == 0 else -0.25) * heights[k]
     for k in range(3):
-        right += heights[3 + k] / 3.0
+        right += heights[3 + k] * THIRD
         pitch += (0.5 if k == 0 else -0.25) * heights[3 + k]
     return left, right, pitch
 
@@ -267,7 +268,7 @@ def settle(
         weights = NO_WEIGHTS
         for k in range(3):
             tallest = max(tallest, ground.rock[3 * side + k])
-            weights = weigh(ground.soil[3 * side + k], 1.0 / 3.0, weights)
+            weights = weigh(ground.soil[3 * side + k], THIRD, weights)
         blend(soils, weights, soil[side])
     return tallest
 

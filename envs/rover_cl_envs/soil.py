@@ -129,21 +129,20 @@ def first_slip(missing: float, a: float, b: float) -> tuple[float, float]:
 
 @compiled_within
 def nearer_slip(
-    missing: float, slip: float, search: float, near: float, a: float, b: float, d: float
+    missing: float, slip: float, search: float, near: float, a: float, per_b: float, d: float
 ) -> tuple[float, float]:
     """Slip and state of the search after one more step; nothing changes where it is over.
 
     Halley's step; near the peak, where that might jump past the root, Newton's, which is shorter. `near` is
-    the gap in traction at which the root counts as found.
+    the gap in traction at which the root counts as found, `per_b` one over b.
     """
-    per_scale = 1.0 / b
-    rise = a * per_scale
-    decay = exp(-slip * per_scale)
+    rise = a * per_b
+    decay = exp(-slip * per_b)
     steep = rise * decay - 2.0 * d * slip
     gap = missing + d * slip * slip - a * (1.0 - decay)
-    step = gap / steep
-    bend = step * (rise * per_scale * decay + 2.0 * d) / steep
-    further = slip + step / (1.0 - 0.5 * (bend if bend < 0.5 else 0.0))
+    # gap / steep / (1 - bend / (2 steep^2)), in one quotient: those are what the time goes to.
+    square, bend = steep * steep, gap * (rise * per_b * decay + 2.0 * d)
+    further = slip + gap * steep / (square - 0.5 * (bend if bend < 0.5 * square else 0.0))
     after = FOUND if gap < near else SEARCHING
     after = LOST if steep <= 1e-3 else after
     after = LOST if further >= EMBEDDED_SLIP else after
@@ -153,11 +152,11 @@ def nearer_slip(
 
 
 @compiled_within
-def slip_found(missing: float, slip: float, search: float, a: float, b: float) -> float:
+def slip_found(missing: float, slip: float, search: float, a: float, per_b: float) -> float:
     """The slip that a search ended with; what is still searching demands more than the peak."""
     slip = slip if search == FOUND else EMBEDDED_SLIP
     slip = slip if missing < a else EMBEDDED_SLIP
-    return slip if missing > 0.0 else max(missing / (a * (1.0 / b)), SKID_LIMIT)
+    return slip if missing > 0.0 else max(missing / (a * per_b), SKID_LIMIT)
 
 
 @compiled
@@ -184,6 +183,7 @@ def equilibrium_slip(demand: float, soil: NDArray[np.float64]) -> float:
     """
     a, b, d, missing = soil[A], soil[B], soil[D], demand + soil[C]
     slip, search = first_slip(missing, a, b)
+    per_b = 1.0 / b
     for step in range(SEARCH_STEPS):
-        slip, search = nearer_slip(missing, slip, search, nearness(step), a, b, d)
-    return slip_found(missing, slip, search, a, b)
+        slip, search = nearer_slip(missing, slip, search, nearness(step), a, per_b, d)
+    return slip_found(missing, slip, search, a, per_b)

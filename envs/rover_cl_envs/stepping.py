@@ -66,7 +66,7 @@ def _step_some(
         judge_step(i, body.tallest[k], body.struck[k] == 1.0, a, terms[i], rewards, outcomes)
         if outcomes[i] != RUNNING:
             rovers.counters[i, RESTART] = 1
-    sight_some(first, last, rovers.state, body, observations)
+    sight_some(first, last, rovers, body, observations)
     for k in range(last - first):
         look(first + k, (body.cos[k], body.sin[k]), a, observations[first + k])
         picture(first + k, a, observations, first + k, pictures)
@@ -143,7 +143,7 @@ def _look_once(i: int, a: Addresses, observations: Rows, pictures: Pictures) -> 
     body = body_lanes()
     heading = heading_of(rovers_at(a).state[i])
     body.cos[0], body.sin[0] = heading
-    sight_some(i, i + 1, rovers_at(a).state, body, observations)
+    sight_some(i, i + 1, rovers_at(a), body, observations)
     look(i, heading, a, observations[i])
     picture(i, a, observations, i, pictures)
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 HURST = 0.7
 PATCH_LENGTH = 6.0  # size of a patch [m]
 PATCH_EDGE = 0.08  # width of a patch's edge, in shares of the area
+_PER_EDGE = 1.0 / PATCH_EDGE  # products cost less than quotients
 TEXTURE_LENGTH = 1.5  # size of a fleck of albedo that means nothing [m]
 MAX_ABUNDANCE = 0.1
 SMALLEST_ROCK = 0.2  # diameter [m]
@@ -152,13 +153,13 @@ def values(ground: Layers, layer: int) -> NDArray[np.float32]:
 @compiled
 def patch_share(field: float, cover: float) -> float:
     """Share of a soft patch, 0 to 1, where the uniform patch field has that value: its upper tail."""
-    return min(max((field - (1.0 - cover)) / PATCH_EDGE, 0.0), 1.0)
+    return min(max((field - (1.0 - cover)) * _PER_EDGE, 0.0), 1.0)
 
 
 @compiled
 def outcrop_share(field: float, cover: float) -> float:
     """Share of outcrop, 0 to 1, where the uniform patch field has that value: its lower tail."""
-    return min(max((cover - field) / PATCH_EDGE, 0.0), 1.0)
+    return min(max((cover - field) * _PER_EDGE, 0.0), 1.0)
 
 
 @compiled

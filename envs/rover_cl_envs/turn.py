@@ -10,7 +10,6 @@ from rover_cl_envs.bodies import BLIND, CLEANED, appear, watch
 from rover_cl_envs.camera import photograph
 from rover_cl_envs.compiled import Row, compiled
 from rover_cl_envs.energy import wake
-from rover_cl_envs.instruments import distort, err
 from rover_cl_envs.landforms import mend_crust
 from rover_cl_envs.lanes import Heading, heading_of
 from rover_cl_envs.mission import (
@@ -93,9 +92,8 @@ def look(i: int, heading: Heading, a: Addresses, out: Row) -> None:
     s, c, counters = rovers.state[i], conditions_of(i, rovers), rovers.counters[i]
     rover, words = setting.rovers[counters[VEHICLE]], setting.words[counters[MAP]]
     broken = broken_by(i, rovers)
-    observe(s, heading, c, rover, setting.ring, words, broken, setting.cues, out)
-    if err(c):
-        distort(s, c, rovers.generators[i], out)
+    generator = rovers.generators[i]
+    observe(s, heading, c, rover, setting.ring, words, broken, setting.cues, generator, out)
     at = setting.blocks[POWER_BLOCK]
     if at >= 0:
         observe_power(rovers.power[i], heading, c, setting.plants[counters[VEHICLE]], out[at:])
