@@ -1,4 +1,4 @@
-"""What the rovers of a block do side by side: they are driven, fed, met by bodies, and see their targets.
+"""What the rovers of a block do side by side: they drive, stand, are fed, meet bodies and see their targets.
 
 Each pass lays what it needs of them out in lanes (driving.py), works on all lanes at once, and writes back
 what has come of it. Rovers that begin anew in place of the step are left as they are.
@@ -13,6 +13,7 @@ from rover_cl_envs.compiled import compiled_within
 from rover_cl_envs.driving import Body, Sides, advance, alight, board
 from rover_cl_envs.dynamics import DRIVE, MOTOR, STEER
 from rover_cl_envs.energy import plug_in, shine, sky_lanes, spend, unplug, use_lanes
+from rover_cl_envs.footing import WHEELS, corners, footing, stance
 from rover_cl_envs.instruments import bearing_errors, bearings_err, turn_bearings
 from rover_cl_envs.power import stall_share
 from rover_cl_envs.roaming import (
@@ -25,8 +26,19 @@ from rover_cl_envs.roaming import (
     walk,
     whirl,
 )
-from rover_cl_envs.rows import NEXT_STEP, RESTART, VEHICLE, Rovers, Rows, Setting, conditions_of
+from rover_cl_envs.rows import (
+    MAP,
+    NEXT_STEP,
+    RESTART,
+    VEHICLE,
+    Rovers,
+    Rows,
+    Setting,
+    broken_by,
+    conditions_of,
+)
 from rover_cl_envs.sensors import POWER_BLOCK, aim_lanes, measure, report, sight
+from rover_cl_envs.settling import bear, bear_forms, has_forms, locate, look_down, mix, press, stand, tread
 
 
 @compiled_within
@@ -54,6 +66,38 @@ def drive_some(
     for k in range(count):
         if not waits(first + k, rovers, setting):
             alight(k, count, rovers.state[first + k], body, sides)
+
+
+@compiled_within
+def stand_some(first: int, last: int, rovers: Rovers, setting: Setting, body: Body) -> None:
+    """Put them on the ground where they have been driven."""
+    at, cells, on, count, formed = footing(), corners(), stance(), last - first, False
+    for k in range(count):
+        i = first + k
+        s, c, v = rovers.state[i], conditions_of(i, rovers), rovers.counters[i, VEHICLE]
+        heading = (body.cos[k], body.sin[k])
+        tread(k, count, s, heading, c, setting.rovers[v], setting.wheels[v], at, on)
+        formed = formed or has_forms(c, setting.words[0])
+    locate(WHEELS * count, at)
+    for k in range(count):
+        look_down(k, count, setting.words[rovers.counters[first + k, MAP]], 0, at, cells)
+    bear(count, cells, at, on)
+    if formed:
+        for k in range(count):
+            look_down(k, count, setting.words[rovers.counters[first + k, MAP]], 1, at, cells)
+        bear_forms(count, cells, at, on)
+        for k in range(count):
+            i = first + k
+            if not waits(i, rovers, setting):
+                rover = setting.rovers[rovers.counters[i, VEHICLE]]
+                press(k, count, conditions_of(i, rovers), rover, broken_by(i, rovers), at)
+    mix(count, at, on)
+    for k in range(count):
+        i = first + k
+        if not waits(i, rovers, setting):
+            v = rovers.counters[i, VEHICLE]
+            stand(k, count, rovers.state[i], setting.rovers[v], setting.soils[v], rovers.soil[i], on)
+            body.tallest[k] = on.tallest[k]
 
 
 @compiled_within

@@ -1,12 +1,11 @@
-"""How a rover stands: six wheels on the ground, pitch, roll, and the soil under each side.
+"""How rovers stand: six wheels each on the ground, pitch, roll, and the soil under each side.
 
-Rocker-bogie settling in closed form, in the spirit of JPL's ACE (Otsu et al. 2018). All functions work in
-place on one rover's row. The loops over the wheels are cut so that the processor does several at a time.
+Rocker-bogie settling in closed form, in the spirit of JPL's ACE (Otsu et al. 2018). The rovers of a block are
+put down side by side, in lanes (driving.py): `tread`, `locate`, `look_down` at the map rover by rover,
+`bear`, and `stand`, which writes back what has come of it.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 
@@ -46,10 +45,10 @@ from rover_cl_envs.dynamics import (
     Y,
 )
 from rover_cl_envs.elementary import exp
+from rover_cl_envs.footing import WHEELS, Corners, Footing, Stance, corners, footing, stance
 from rover_cl_envs.grid import CELL, ORIGIN, SIDE, cell_number, layers_of, words_in_cell
 from rover_cl_envs.landforms import Broken, break_crust, cell_height, crest_share, has_crust, is_broken
 from rover_cl_envs.lanes import Heading, heading_of
-from rover_cl_envs.memory import scratch
 from rover_cl_envs.soil import ALPHA, NO_WEIGHTS, blend, weigh
 from rover_cl_envs.terrain import (
     PATCH,
@@ -57,55 +56,13 @@ from rover_cl_envs.terrain import (
     RELIEF,
     RELIEF_UNIT,
     ROCK,
+    abundance_step,
     outcrop_share,
     patch_share,
-    rock_height,
+    standing_height,
 )
 
-WHEELS = 6
 CRUST_SOIL = 1 / 6  # fluffiness of a crust that holds: half way from bedrock to regolith
-
-_singles, _doubles = scratch(WHEELS, np.float32), scratch(WHEELS, np.float64)
-_integers, _words = scratch(WHEELS, np.int32), scratch(WHEELS, np.int64)
-
-
-class Footing(NamedTuple):
-    """Where the wheels stand, (6,) each."""
-
-    x: Row
-    y: Row
-    """[m]"""
-    own: Row
-    """number of the cell"""
-    column: Row
-    row: Row
-    """of the cell whose centre lies next to the west and south"""
-    east: Coefficients
-    north: Coefficients
-    """how far the wheel is from there, in cells, 0 to 1"""
-
-
-class Corners(NamedTuple):
-    """Words of the cells that a wheel stands on and between, (6,) each."""
-
-    own: Words
-    south_west: Words
-    south_east: Words
-    north_west: Words
-    north_east: Words
-
-
-class Ground(NamedTuple):
-    """What the wheels stand on, (6,) each."""
-
-    height: Coefficients
-    """[m], rocks included, landforms left out"""
-    rock: Coefficients
-    """height of the rock [m]"""
-    soil: Coefficients
-    """fluffiness, landforms left out"""
-    lift: Coefficients
-    """height of the landforms [m]"""
 
 
 @compiled
@@ -127,74 +84,119 @@ def ground_pressure(c: Row, rover: Row) -> float:
 
 
 @compiled_within
-def _find(s: Row, heading: Heading, wheels: Row, at: Footing) -> None:
-    """Write where the wheels stand."""
-    (cos, sin), middle_x, middle_y = heading, s[X], s[Y]
+def tread(
+    i: int, count: int, s: Row, heading: Heading, c: Row, rover: Row, wheels: Row, at: Footing, on: Stance
+) -> None:
+    """Write into lane i of `count` where the rover in state `s` (24,), so headed, sets its wheels."""
+    (cos, sin), x, y = heading, s[X], s[Y]
     for w in range(WHEELS):
-        x = middle_x + cos * wheels[w, 0] - sin * wheels[w, 1]
-        y = middle_y + sin * wheels[w, 0] + cos * wheels[w, 1]
-        at.x[w], at.y[w], at.own[w] = x, y, cell_number(x, y)
-        u, v = x / CELL + (ORIGIN - 0.5), y / CELL + (ORIGIN - 0.5)
+        at.x[w * count + i] = x + cos * wheels[w, 0] - sin * wheels[w, 1]
+        at.y[w * count + i] = y + sin * wheels[w, 0] + cos * wheels[w, 1]
+    on.x[i], on.y[i], on.climbed[i] = x, y, rover[OBSTACLE]
+    on.rough[i], on.slope_east[i], on.slope_north[i] = c[ROUGH], c[EAST], c[NORTH]
+    on.usual[i], on.patches[i], on.cover[i], on.outcrop[i] = c[GROUND], c[PATCHES], c[COVER], c[OUTCROP]
+    on.rocks[i] = abundance_step(c[ROCKS])
+    on.craters[i], on.ripples[i], on.tars[i] = c[CRATERS], c[RIPPLES], c[TARS]
+    on.softness[i], on.crust[i] = c[SOFTNESS], c[CRUST]
+
+
+@compiled_within
+def locate(count: int, at: Footing) -> None:
+    """Find the cells of the first `count` wheels."""
+    last = np.int32(SIDE - 1)
+    for j in range(count):
+        at.own[j] = cell_number(at.x[j], at.y[j])
+        u, v = at.x[j] / CELL + (ORIGIN - 0.5), at.y[j] / CELL + (ORIGIN - 0.5)
         column, row = np.int32(u), np.int32(v)
-        at.column[w], at.row[w] = column, row
-        at.east[w], at.north[w] = u - column, v - row
+        at.east[j], at.north[j] = u - column, v - row
+        west, east = column & last, (column + np.int32(1)) & last
+        south, north = (row & last) * np.int32(SIDE), ((row + np.int32(1)) & last) * np.int32(SIDE)
+        at.south_west[j], at.south_east[j] = south + west, south + east
+        at.north_west[j], at.north_east[j] = north + west, north + east
 
 
 @compiled_within
-def _read(words: Words, each: int, layer: int, at: Footing, cells: Corners) -> None:
-    """Read the words of the wheels' cells: of `each` a cell, that one."""
+def look_down(i: int, count: int, words: Words, layer: int, at: Footing, cells: Corners) -> None:
+    """Read the map of the rover of lane i of `count` at its wheels; of each cell the word `layer`."""
+    each = words_in_cell(words)
     for w in range(WHEELS):
-        west, east = at.column[w] & (SIDE - 1), (at.column[w] + 1) & (SIDE - 1)
-        south, north = (at.row[w] & (SIDE - 1)) * SIDE, ((at.row[w] + 1) & (SIDE - 1)) * SIDE
-        cells.own[w] = words[each * np.uint64(at.own[w]) + layer]
-        cells.south_west[w] = words[each * np.uint64(south + west) + layer]
-        cells.south_east[w] = words[each * np.uint64(south + east) + layer]
-        cells.north_west[w] = words[each * np.uint64(north + west) + layer]
-        cells.north_east[w] = words[each * np.uint64(north + east) + layer]
+        j = w * count + i
+        cells.own[j] = words[each * np.uint64(at.own[j]) + layer]
+        cells.south_west[j] = words[each * np.uint64(at.south_west[j]) + layer]
+        cells.south_east[j] = words[each * np.uint64(at.south_east[j]) + layer]
+        cells.north_west[j] = words[each * np.uint64(at.north_west[j]) + layer]
+        cells.north_east[j] = words[each * np.uint64(at.north_east[j]) + layer]
 
 
 @compiled_within
-def _stand(s: Row, c: Row, rover: Row, at: Footing, cells: Corners, ground: Ground) -> None:
-    """Write height, rock and soil under each wheel; relief is bilinear between the cells' centres."""
-    middle_x, middle_y, climbed = s[X], s[Y], rover[OBSTACLE]
-    rough, slope_east, slope_north, rocks = c[ROUGH], c[EAST], c[NORTH], c[ROCKS]
-    usual, patches, cover, outcrop = c[GROUND], c[PATCHES], c[COVER], c[OUTCROP]
+def bear(count: int, cells: Corners, at: Footing, on: Stance) -> None:
+    """Height, rock and soil under the wheels of `count` rovers; relief is bilinear between cells' centres."""
     for w in range(WHEELS):
-        south = (1.0 - at.east[w]) * layers_of(cells.south_west[w])[RELIEF]
-        south = south + at.east[w] * layers_of(cells.south_east[w])[RELIEF]
-        north = (1.0 - at.east[w]) * layers_of(cells.north_west[w])[RELIEF]
-        north = north + at.east[w] * layers_of(cells.north_east[w])[RELIEF]
-        relief = ((1.0 - at.north[w]) * south + at.north[w] * north) * RELIEF_UNIT
-        own = layers_of(cells.own[w])
-        rock = rock_height(own[ROCK], rocks)
-        height = rough * relief + slope_east * (at.x[w] - middle_x) + slope_north * (at.y[w] - middle_y)
-        ground.rock[w], ground.height[w] = rock, height + min(rock, climbed)
-        field = own[PATCH] * PATCH_UNIT
-        soft, firm = patch_share(field, cover), outcrop_share(field, outcrop)
-        ground.soil[w] = usual * (1.0 - soft - firm) + soft * patches
+        for i in range(count):
+            j = w * count + i
+            south = (1.0 - at.east[j]) * layers_of(cells.south_west[j])[RELIEF]
+            south = south + at.east[j] * layers_of(cells.south_east[j])[RELIEF]
+            north = (1.0 - at.east[j]) * layers_of(cells.north_west[j])[RELIEF]
+            north = north + at.east[j] * layers_of(cells.north_east[j])[RELIEF]
+            relief = ((1.0 - at.north[j]) * south + at.north[j] * north) * RELIEF_UNIT
+            own = layers_of(cells.own[j])
+            rock = standing_height(own[ROCK], on.rocks[i])
+            height = on.rough[i] * relief + on.slope_east[i] * (np.float32(at.x[j]) - on.x[i])
+            height = height + on.slope_north[i] * (np.float32(at.y[j]) - on.y[i])
+            at.rock[j], at.height[j] = rock, height + min(rock, on.climbed[i])
+            field = own[PATCH] * PATCH_UNIT
+            soft, firm = patch_share(field, on.cover[i]), outcrop_share(field, on.outcrop[i])
+            at.soil[j] = on.usual[i] * (1.0 - soft - firm) + soft * on.patches[i]
+    for i in range(count):
+        on.left[i], on.right[i], on.pitch[i] = _balance(i, count, at.height)
+        on.tallest[i] = 0.0
+    for w in range(WHEELS):
+        for i in range(count):
+            on.tallest[i] = max(on.tallest[i], at.rock[w * count + i])
 
 
 @compiled_within
-def _lift(c: Row, at: Footing, forms: Corners, ground: Ground) -> None:
-    """Write the height of the landforms under each wheel, bilinear as the relief."""
-    craters, ripples, tars = c[CRATERS], c[RIPPLES], c[TARS]
+def bear_forms(count: int, forms: Corners, at: Footing, on: Stance) -> None:
+    """What landforms add: their height, bilinear as the relief, and the loose sand of crests; note crust."""
     for w in range(WHEELS):
-        south = (1.0 - at.east[w]) * cell_height(layers_of(forms.south_west[w]), craters, ripples, tars)
-        south += at.east[w] * cell_height(layers_of(forms.south_east[w]), craters, ripples, tars)
-        north = (1.0 - at.east[w]) * cell_height(layers_of(forms.north_west[w]), craters, ripples, tars)
-        north += at.east[w] * cell_height(layers_of(forms.north_east[w]), craters, ripples, tars)
-        ground.lift[w] = (1.0 - at.north[w]) * south + at.north[w] * north
+        for i in range(count):
+            j, craters, ripples, tars = w * count + i, on.craters[i], on.ripples[i], on.tars[i]
+            south = (1.0 - at.east[j]) * cell_height(layers_of(forms.south_west[j]), craters, ripples, tars)
+            south += at.east[j] * cell_height(layers_of(forms.south_east[j]), craters, ripples, tars)
+            north = (1.0 - at.east[j]) * cell_height(layers_of(forms.north_west[j]), craters, ripples, tars)
+            north += at.east[j] * cell_height(layers_of(forms.north_east[j]), craters, ripples, tars)
+            at.lift[j] = (1.0 - at.north[j]) * south + at.north[j] * north
+            own = layers_of(forms.own[j])
+            loose = on.softness[i] * crest_share(own, ripples, tars)
+            at.soil[j] = at.soil[j] + loose * (1.0 - at.soil[j])
+            at.crusted[j] = 1 if has_crust(own, on.crust[i]) else 0
+    for i in range(count):
+        left, right, pitch = _balance(i, count, at.lift)
+        on.left[i], on.right[i] = on.left[i] + left, on.right[i] + right
+        on.pitch[i] = on.pitch[i] + pitch
+
+
+@compiled
+def _balance(i: int, count: int, heights: Coefficients) -> tuple[float, float, float]:
+    """Mean height of the wheels on the left and on the right, and the pitch summed up over all six [m]."""
+    pitch, left, right = 0.0, 0.0, 0.0
+    for k in range(3):
+        left += heights[k * count + i] * THIRD
+        # The bogie's pivot is halfway between middle and rear wheel, 0.75 wheelbase behind the front one.
+        pitch += (0.5 if k == 0 else -0.25) * heights[k * count + i]
+    for k in range(3):
+        right += heights[(3 + k) * count + i] * THIRD
+        pitch += (0.5 if k == 0 else -0.25) * heights[(3 + k) * count + i]
+    return left, right, pitch
 
 
 @compiled_within
-def _loosen(c: Row, forms: Corners, ground: Ground, crusted: Row) -> None:
-    """Change the soil under each wheel to that of the crests of ridges, and note where there is crust."""
-    softness, ripples, tars, cover = c[SOFTNESS], c[RIPPLES], c[TARS], c[CRUST]
+def press(i: int, count: int, c: Row, rover: Row, broken: Broken, at: Footing) -> None:
+    """Change the soil under the wheels of lane i of `count` that stand on crust; weak crust breaks."""
     for w in range(WHEELS):
-        form = layers_of(forms.own[w])
-        loose = softness * crest_share(form, ripples, tars)
-        ground.soil[w] = ground.soil[w] + loose * (1.0 - ground.soil[w])
-        crusted[w] = 1 if has_crust(form, cover) else 0
+        j = w * count + i
+        if at.crusted[j] == 1:
+            at.soil[j] = _crust_soil(int(at.own[j]), c, rover, broken)
 
 
 @compiled
@@ -208,17 +210,27 @@ def _crust_soil(number: int, c: Row, rover: Row, broken: Broken) -> float:
 
 
 @compiled_within
-def _balance(heights: Coefficients) -> tuple[float, float, float]:
-    """Mean height of the wheels on the left and on the right, and the pitch summed up over all six [m]."""
-    pitch, left, right = 0.0, 0.0, 0.0
-    for k in range(3):
-        left += heights[k] * THIRD
-        # The bogie's pivot is halfway between middle and rear wheel, 0.75 wheelbase behind the front one.
-        pitch += (0.5 if k == 0 else -0.25) * heights[k]
-    for k in range(3):
-        right += heights[3 + k] * THIRD
-        pitch += (0.5 if k == 0 else -0.25) * heights[3 + k]
-    return left, right, pitch
+def mix(count: int, at: Footing, on: Stance) -> None:
+    """Weigh the soils under each side of `count` rovers."""
+    for side in range(2):
+        for i in range(count):
+            weights = NO_WEIGHTS
+            for k in range(3):
+                weights = weigh(at.soil[(3 * side + k) * count + i], THIRD, weights)
+            j = side * count + i
+            on.bedrock[j], on.regolith[j], on.sand[j], on.drift[j] = weights
+
+
+@compiled_within
+def stand(
+    i: int, count: int, s: Row, rover: Row, soils: Coefficients, soil: Coefficients, on: Stance
+) -> None:
+    """Write how the rover of lane i of `count` stands: pitch and roll, and the soil under each side."""
+    s[PITCH] = on.pitch[i] / (0.75 * rover[WHEELBASE])
+    s[ROLL] = (on.left[i] - on.right[i]) / rover[TRACK]
+    for side in range(2):
+        j = side * count + i
+        blend(soils, (on.bedrock[j], on.regolith[j], on.sand[j], on.drift[j]), soil[side])
 
 
 @compiled
@@ -243,34 +255,18 @@ def settle(
     Returns:
         Height of the tallest rock under a wheel [m].
     """
-    at = Footing(_singles(), _singles(), _integers(), _integers(), _integers(), _doubles(), _doubles())
-    cells = Corners(_words(), _words(), _words(), _words(), _words())
-    ground = Ground(_doubles(), _doubles(), _doubles(), _doubles())
-    each = words_in_cell(words)
-    _find(s, heading, wheels, at)
-    _read(words, each, 0, at, cells)
-    _stand(s, c, rover, at, cells, ground)
-    left, right, pitch = _balance(ground.height)
+    at, cells, on = footing(), corners(), stance()
+    tread(0, 1, s, heading, c, rover, wheels, at, on)
+    locate(WHEELS, at)
+    look_down(0, 1, words, 0, at, cells)
+    bear(1, cells, at, on)
     if has_forms(c, words):
-        _read(words, each, 1, at, cells)
-        _lift(c, at, cells, ground)
-        crusted = _integers()
-        _loosen(c, cells, ground, crusted)
-        for w in range(WHEELS):
-            if crusted[w] == 1:
-                ground.soil[w] = _crust_soil(int(at.own[w]), c, rover, broken)
-        lifts = _balance(ground.lift)
-        left, right, pitch = left + lifts[0], right + lifts[1], pitch + lifts[2]
-    s[PITCH] = pitch / (0.75 * rover[WHEELBASE])
-    s[ROLL] = (left - right) / rover[TRACK]
-    tallest = 0.0
-    for side in range(2):
-        weights = NO_WEIGHTS
-        for k in range(3):
-            tallest = max(tallest, ground.rock[3 * side + k])
-            weights = weigh(ground.soil[3 * side + k], THIRD, weights)
-        blend(soils, weights, soil[side])
-    return tallest
+        look_down(0, 1, words, 1, at, cells)
+        bear_forms(1, cells, at, on)
+        press(0, 1, c, rover, broken, at)
+    mix(1, at, on)
+    stand(0, 1, s, rover, soils, soil, on)
+    return on.tallest[0]
 
 
 @compiled

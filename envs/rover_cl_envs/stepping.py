@@ -7,7 +7,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from rover_cl_envs.addresses import Addresses, rovers_at, setting_at
-from rover_cl_envs.block import drive_some, feed_some, roam_some, sight_some, waits
+from rover_cl_envs.block import drive_some, feed_some, roam_some, sight_some, stand_some, waits
 from rover_cl_envs.compiled import compiled, compiled_parallel
 from rover_cl_envs.driving import body_lanes, side_lanes
 from rover_cl_envs.lanes import LANES, heading_of
@@ -21,7 +21,6 @@ from rover_cl_envs.turn import (
     judge_step,
     look,
     picture,
-    stand,
     start,
 )
 
@@ -49,10 +48,7 @@ def _step_some(
     rovers, setting = rovers_at(a), setting_at(a)
     body, sides = body_lanes(), side_lanes()
     drive_some(first, last, actions, rovers, setting, body, sides)
-    # In loops of their own: small loops run ahead into the next rover while this one waits for its map.
-    for k in range(last - first):
-        if not waits(first + k, rovers, setting):
-            body.tallest[k] = stand(first + k, (body.cos[k], body.sin[k]), a)
+    stand_some(first, last, rovers, setting, body)
     if setting.blocks[POWER_BLOCK] >= 0:
         feed_some(first, last, rovers, setting, body, sides)
     if setting.blocks[BODIES_BLOCK] >= 0:

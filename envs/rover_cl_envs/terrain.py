@@ -165,8 +165,19 @@ def outcrop_share(field: float, cover: float) -> float:
 @compiled
 def rock_height(code: int | np.int16, abundance: float) -> float:
     """Height of the rock that a value of the rock layer stands for at that abundance, 0 if none [m]."""
-    stands = code >> 8 <= int(ABUNDANCE_STEPS * abundance + 1e-3)
-    return float((code & 255) * ROCK_UNIT) if stands else 0.0
+    return standing_height(code, abundance_step(abundance))
+
+
+@compiled
+def abundance_step(abundance: float) -> int:
+    """The step of abundance that the rock layer counts in."""
+    return int(ABUNDANCE_STEPS * abundance + 1e-3)
+
+
+@compiled
+def standing_height(code: int | np.int16, step: int) -> float:
+    """`rock_height` at a step of abundance."""
+    return float((code & 255) * ROCK_UNIT) if code >> 8 <= step else 0.0
 
 
 def rock_density(diameter: float, abundance: float) -> float:

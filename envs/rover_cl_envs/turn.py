@@ -43,7 +43,7 @@ from rover_cl_envs.rows import (
     conditions_of,
 )
 from rover_cl_envs.sensors import BLOCKS, BODIES_BLOCK, MISSION_BLOCK, POWER_BLOCK, SIZE, observe
-from rover_cl_envs.settling import rest, settle
+from rover_cl_envs.settling import rest
 
 MISSION_SIZE, BODIES_SIZE = BLOCKS["mission"], BLOCKS["bodies"]
 
@@ -115,16 +115,6 @@ def picture(i: int, a: Addresses, vectors: Rows, row: int, out: Pictures) -> Non
     if setting.pixels:
         words = setting.words[rovers.counters[i, MAP]]
         photograph(rovers.state[i], conditions_of(i, rovers), vectors[row], words, setting.cues, out[row])
-
-
-@compiled
-def stand(i: int, heading: Heading, a: Addresses) -> float:
-    """Put rover i, which has been driven, on the ground; returns the tallest rock under a wheel [m]."""
-    rovers, setting = rovers_at(a), setting_at(a)
-    s, c, v = rovers.state[i], conditions_of(i, rovers), rovers.counters[i, VEHICLE]
-    words, broken = setting.words[rovers.counters[i, MAP]], broken_by(i, rovers)
-    rover, wheels, soils = setting.rovers[v], setting.wheels[v], setting.soils[v]
-    return settle(s, heading, c, rover, wheels, words, broken, soils, rovers.soil[i])
 
 
 @compiled
