@@ -72,15 +72,16 @@ def drawn_task(seed: int, number: int) -> Task:
 
 
 def mars10() -> Stream:
-    """Ten tasks: the ground, the rover, what it is asked, the weather and a body in the way take turns.
+    """Ten tasks: the ground, the rover, the body in the way and what it is asked take turns.
 
-    As `mars6`, it ends on the order to drive to B, which all the others conflict with, and for longest: the
-    more an agent has trained on one target, the longer it takes to go to the other.
+    As `mars6`, it ends on the order to drive to B, which all before it conflict with, and stays with it for
+    longest: the more an agent has trained on one target, the longer it takes to go to the other. Two tasks
+    want B, as joint training hardly learned it when one contradicted nine (docs/findings.md).
     """
     rocky = Conditions(rover="msl", rock_abundance=0.07, patch_cover=0.3)
     sand = Conditions(slope_north=0.15, ground_fluffiness=0.5, patch_cover=0.1)
     worn = Conditions(wheel_health=(1.0, 1.0, 1.0, 0.3, 1.0, 0.9))
-    conditions = {
+    to_a = {
         "nominal": Conditions(),
         "steer-bias": Conditions(steering_bias=0.6),
         "dark-trap": Conditions(patch_cover=0.25, albedo_contrast=-1.0),
@@ -89,17 +90,21 @@ def mars10() -> Stream:
         "sand-slope": sand,
         "meridiani": get_site("meridiani").conditions,
         "martian": Conditions(martian=1.0, martian_speed=0.01, martian_sight=3.0),
-        "dust": GLOBAL.over(Conditions(dust_factor=0.5)),
-        "target-b": Conditions(target_b=1.0),
     }
-    last = len(conditions) - 1
+    to_b = {
+        "target-b": Conditions(target_b=1.0),
+        "target-b-storm": GLOBAL.over(Conditions(dust_factor=0.5, target_b=1.0)),
+    }
+    tasks = [Task(name=name, conditions=c) for name, c in (to_a | to_b).items()]
+    opposed = [(a, b) for a in range(len(to_a)) for b in range(len(to_a), len(tasks))]
     return abrupt(
         "mars10",
-        "ten tasks: ground, rover, faults, a body in the way, a storm; then the order to drive to B",
-        [Task(name=name, conditions=c) for name, c in conditions.items()],
-        range(len(conditions)),
-        conflicts=[(0, 7), *(pair for t in range(last) for pair in ((t, last), (last, t)))],
-        steps=[SHORT] * 7 + [LONG, SHORT, 4 * LONG],
+        "ten tasks: ground, rover, a fault, a body in the way; "
+        "then the order to drive to B, at last in a storm",
+        tasks,
+        range(len(tasks)),
+        conflicts=[(0, 7), *opposed, *((b, a) for a, b in opposed)],
+        steps=[SHORT] * 7 + [2 * SHORT, 4 * LONG, SHORT],
         world=World(systems=("bodies", "power")),
     )
 

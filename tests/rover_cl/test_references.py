@@ -41,9 +41,9 @@ def test_tasks_of_a_file_and_of_a_module(tmp_path: Path) -> None:
     file.write_text('name = "mine"\n[[tasks]]\nname = "a"\n[[tasks]]\nname = "b"\n[[segments]]\ntask = "a"\n')
     assert [task.name for task, _ in find_tasks([str(file)])] == ["a", "b"]
     assert [task.name for task, _ in find_tasks([f"{file}:b"])] == ["b"]
-    module = "rover_cl_envs.mixtures:mars20"
+    module = "rover_cl_envs.mixtures:mars10"
     assert len(find_tasks([module])) == 10
-    assert [task.name for task, _ in find_tasks([f"{module}:dust"])] == ["dust"]
+    assert [task.name for task, _ in find_tasks([f"{module}:martian"])] == ["martian"]
 
 
 def test_sites_are_driven_too() -> None:
