@@ -1,6 +1,6 @@
 """What the rovers of a block do side by side: they drive, stand, are fed, meet bodies and see their targets.
 
-Each pass lays what it needs of them out in lanes (driving.py), works on all lanes at once, and writes back
+Each pass lays what it needs of them out in lanes (lanes.py), works on all lanes at once, and writes back
 what has come of it. Rovers that begin anew in place of the step are left as they are.
 """
 
@@ -10,11 +10,12 @@ import numpy as np
 
 from rover_cl_envs.bodies import BLIND, CLEANED, DEVILS
 from rover_cl_envs.compiled import compiled_within
-from rover_cl_envs.driving import Body, Sides, advance, alight, board
+from rover_cl_envs.driving import advance, alight, board
 from rover_cl_envs.dynamics import DRIVE, MOTOR, STEER
 from rover_cl_envs.energy import plug_in, shine, sky_lanes, spend, unplug, use_lanes
 from rover_cl_envs.footing import WHEELS, corners, footing, stance
 from rover_cl_envs.instruments import bearing_errors, bearings_err, turn_bearings
+from rover_cl_envs.lanes import Body, Sides
 from rover_cl_envs.power import stall_share
 from rover_cl_envs.roaming import (
     call_back,
@@ -79,6 +80,7 @@ def stand_some(first: int, last: int, rovers: Rovers, setting: Setting, body: Bo
         tread(k, count, s, heading, c, setting.rovers[v], setting.wheels[v], at, on)
         formed = formed or has_forms(c, setting.words[0])
     locate(WHEELS * count, at)
+    # In loops of their own: small loops run ahead into the next rover while this one waits for its map.
     for k in range(count):
         look_down(k, count, setting.words[rovers.counters[first + k, MAP]], 0, at, cells)
     bear(count, cells, at, on)
@@ -140,18 +142,21 @@ def roam_some(first: int, last: int, rovers: Rovers, setting: Setting, body: Bod
 
 @compiled_within
 def sight_some(first: int, last: int, rovers: Rovers, body: Body, observations: Rows) -> None:
-    """Write what they see of their targets."""
-    aim, count, err = aim_lanes(), last - first, False
+    """Write what they see of their targets.
+
+    Draws where bearings are noisy, and so comes before `look`, which draws for the heights.
+    """
+    aim, count, erring = aim_lanes(), last - first, False
     for k in range(count):
         c = conditions_of(first + k, rovers)
         aim.error[k] = aim.error[count + k] = 0.0
         if bearings_err(c):
             aim.error[k], aim.error[count + k] = bearing_errors(c, rovers.generators[first + k])
-            err = True
+            erring = True
         for target in range(2):
             sight(target * count + k, target, rovers.state[first + k], (body.cos[k], body.sin[k]), aim)
     measure(2 * count, aim)
-    if err:
+    if erring:
         turn_bearings(2 * count, aim.error, aim.ahead, aim.left)
     for k in range(count):
         for target in range(2):

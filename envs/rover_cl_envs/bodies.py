@@ -160,11 +160,11 @@ def _describe(s: Row, c: Row, b: Row, slot: int, cos: float, sin: float, out: Ro
     """Write what the rover sees of one body into `out` (6,)."""
     at = SLOT * slot
     dx, dy = off(b[at + EAST] - s[X]), off(b[at + NORTH] - s[Y])
-    over = 1.0 / (b[at + GAP] + b[at + RADIUS] + 1e-6)
+    per_distance = 1.0 / (b[at + GAP] + b[at + RADIUS] + 1e-6)
     step = (c[DEVIL_SPEED] if b[at + KIND] == DEVIL else c[MARTIAN_SPEED]) * STEP_SECONDS
     east, north = step * b[at + HEAD_EAST], step * b[at + HEAD_NORTH]
     out[0] = b[at + GAP] * PER_DISTANCE
-    out[1], out[2] = (cos * dx + sin * dy) * over, (cos * dy - sin * dx) * over
+    out[1], out[2] = (cos * dx + sin * dy) * per_distance, (cos * dy - sin * dx) * per_distance
     out[3] = min(max((cos * east + sin * north - s[AHEAD]) / STEP_LENGTH, -LIMIT), LIMIT)
     out[4] = min(max((cos * north - sin * east) / STEP_LENGTH, -LIMIT), LIMIT)
     out[5] = b[at + KIND]

@@ -4,8 +4,7 @@ A rover at 5 cm/s has a Froude number v^2 / (g L) of 5e-4, so inertia plays no p
 for the slip at which the soil carries the load, and moves accordingly. A step is 5 s, 0.25 m at full
 drive of MER. Lengths in metres, angles in radians.
 
-What a step needs of a rover is laid out in lanes: one array for each number, one place in it for each rover,
-or for what its two sides have of their own, the left sides of all and then the right ones. Rovers `board`,
+What a step needs of a rover is laid out in lanes (lanes.py). Rovers `board`,
 `advance` together in loops that become vector code, and `alight`: two fifths of the time that it took to
 drive one after the other. What such a loop calls has no way out in its middle, and is compiled into it.
 
@@ -16,7 +15,6 @@ rover turning clockwise when driven forward).
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -65,8 +63,7 @@ from rover_cl_envs.dynamics import (
     Y,
 )
 from rover_cl_envs.elementary import exp, sin_cos
-from rover_cl_envs.lanes import LANES, Lane, lane
-from rover_cl_envs.memory import scratch
+from rover_cl_envs.lanes import Body, Sides
 from rover_cl_envs.soil import (
     ALPHA,
     BETA,
@@ -84,100 +81,6 @@ from rover_cl_envs.soil import (
     nearness,
     slip_found,
 )
-
-_pair = scratch(2 * LANES, np.float64)
-
-
-class Body(NamedTuple):
-    """What a rover has once."""
-
-    x: Lane
-    y: Lane
-    """[m]"""
-    yaw: Lane
-    """[rad]"""
-    roll: Lane
-    """tangent"""
-    track: Lane
-    """[m]"""
-    pull_ahead: Lane
-    pull_back: Lane
-    """yaw per metre that dead wheels cause, to the left, when it drives ahead and back [rad/m]"""
-    ahead: Lane
-    turned: Lane
-    """what the step brings [m] and [rad]"""
-    cos: Lane
-    sin: Lane
-    """of the yaw that it ends with"""
-    tallest: Lane
-    """height of the tallest rock under a wheel, which settling finds [m]"""
-    struck: Lane
-    """1 where a body that must be avoided touches it"""
-
-
-class Sides(NamedTuple):
-    """What each of a rover's sides has."""
-
-    goal: Lane
-    """wheel speed that is asked for, in shares of top speed"""
-    wheel: Lane
-    """that it has"""
-    slip: Lane
-    sinkage: Lane
-    """[m]"""
-    torque: Lane
-    """over load times radius"""
-    pitch: Lane
-    """tangent"""
-    grip: Lane
-    """share of its wheels that pull"""
-    drag: Lane
-    """of dead ones, over `DRAG`"""
-    radius: Lane
-    """[m]"""
-    load: Lane
-    """per wheel [N]"""
-    stall: Lane
-    """torque [N m]"""
-    full: Lane
-    """travel of the rim in a step at top speed [m]"""
-    need: Lane
-    """traction coefficient that it needs on its own; then that which the soil must give, rolling included"""
-    search: Lane
-    """state of the search for the slip"""
-    moved: Lane
-    """ground covered in the step [m]"""
-    a: Lane
-    b: Lane
-    c: Lane
-    d: Lane
-    alpha: Lane
-    beta: Lane
-    p0: Lane
-    p1: Lane
-    p2: Lane
-    """coefficients of the soil, equations (1) to (3) of soil.py"""
-    per_b: Lane
-    """one over b"""
-
-
-@compiled_within
-def body_lanes() -> Body:
-    """Lanes on the stack of the kernel that asks for them, not yet written."""
-    return Body(
-        *(lane(), lane(), lane(), lane(), lane(), lane()),
-        *(lane(), lane(), lane(), lane(), lane(), lane(), lane()),
-    )
-
-
-@compiled_within
-def side_lanes() -> Sides:
-    """Likewise, of both sides."""
-    return Sides(
-        *(_pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair()),
-        *(_pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair()),
-        *(_pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair(), _pair()),
-    )
 
 
 @compiled_within
@@ -203,13 +106,13 @@ def board(
         motor: gain of its drive motors, 1 for new ones that are warm.
         rover: description (9,).
         wheels: positions (6, 2) [m].
-        soil: coefficients (2, 9) that `settle` found under each side.
+        soil: coefficients (2, 9) that settling found under each side.
         body: lanes.
         sides: likewise.
     """
     body.x[i], body.y[i], body.yaw[i], body.roll[i] = s[X], s[Y], s[YAW], s[ROLL]
     body.track[i] = rover[TRACK]
-    felt = c[WHEEL_DRAG] * (PULL_TRACK / rover[TRACK])
+    felt = c[WHEEL_DRAG] * (PULL_TRACK / rover[TRACK])  # share of that pull
     body.pull_ahead[i], body.pull_back[i] = felt * _pull(c, wheels, 1.0), felt * _pull(c, wheels, -1.0)
     steer = STEER_GAIN * min(max(s[STEER] + c[BIAS], -1.0), 1.0)
     _board_side(i, 0, s[DRIVE] - steer, s, c, motor, rover, soil, sides)
@@ -246,7 +149,9 @@ def _board_side(
 
 @compiled
 def _pull(c: Row, wheels: Row, ahead: float) -> float:
-    """Yaw per metre driven that dead wheels of MER cause [rad/m], positive to the left; `ahead` is 1 or -1.
+    """Yaw per metre driven that dead wheels cause on MER's track if they are dragged in full [rad/m].
+
+    Positive to the left; `ahead` is 1 or -1.
 
     A dragged wheel turns the rover towards its side. Where it leads, the pull grows as the rover turns
     about it; where it trails, it steadies the course like a rudder, which is why Spirit drove backward.

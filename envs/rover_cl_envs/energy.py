@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from rover_cl_envs.air import air_temperature
 from rover_cl_envs.compiled import Coefficients, Row, compiled, compiled_within
-from rover_cl_envs.driving import Sides
 from rover_cl_envs.dynamics import (
     AT_REST,
     CLOCK_RATE,
@@ -32,7 +31,7 @@ from rover_cl_envs.dynamics import (
     TIME_OF_SOL,
 )
 from rover_cl_envs.elementary import exp, sin_cos
-from rover_cl_envs.lanes import Heading, Lane, lane
+from rover_cl_envs.lanes import Heading, Lane, Sides, lane
 from rover_cl_envs.power import (
     ALMANAC_LATITUDE,
     ALMANAC_SEASON,

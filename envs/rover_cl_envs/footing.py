@@ -12,7 +12,11 @@ from rover_cl_envs.memory import scratch
 
 WHEELS = 6
 
-_single, _step, _pair = scratch(LANES, np.float32), scratch(LANES, np.int32), scratch(2 * LANES, np.float64)
+_floats, _integers, _sides = (
+    scratch(LANES, np.float32),
+    scratch(LANES, np.int32),
+    scratch(2 * LANES, np.float64),
+)
 _wheels, _words = scratch(WHEELS * LANES, np.float64), scratch(WHEELS * LANES, np.int64)
 _numbers = scratch(WHEELS * LANES, np.int32)
 
@@ -111,7 +115,7 @@ def corners() -> Corners:
 def stance() -> Stance:
     """Likewise."""
     return Stance(
-        *(_single(), _single(), _single(), _single(), _single(), _single(), _single(), _single()),
-        *(_single(), _single(), _single(), _single(), _single(), _single(), _step(), _single()),
-        *(lane(), lane(), lane(), lane(), _pair(), _pair(), _pair(), _pair()),
+        *(_floats(), _floats(), _floats(), _floats(), _floats(), _floats(), _floats(), _floats()),
+        *(_floats(), _floats(), _floats(), _floats(), _floats(), _floats(), _integers(), _floats()),
+        *(lane(), lane(), lane(), lane(), _sides(), _sides(), _sides(), _sides()),
     )

@@ -40,7 +40,7 @@ _errors = scratch(RING_POINTS, np.float64)
 
 @compiled
 def bearings_err(c: Row) -> bool:
-    """Whether the targets' bearings do."""
+    """Whether the targets' bearings err under conditions `c`."""
     return c[BEARING_BIAS] != 0.0 or c[BEARING_NOISE] > 0.0
 
 
@@ -59,7 +59,7 @@ def turn_bearings(count: int, error: Lane, ahead: Lane, left: Lane) -> None:
     """Turn the cosines and sines of the first `count` lanes counter-clockwise, by their errors."""
     for i in range(count):
         sin, cos = sin_cos(error[i])
-        on, off = float(np.float32(ahead[i])), float(np.float32(left[i]))
+        on, off = float(np.float32(ahead[i])), float(np.float32(left[i]))  # as they would be told
         ahead[i], left[i] = cos * on - sin * off, sin * on + cos * off
 
 
@@ -83,7 +83,7 @@ def shift_heights(c: Row, generator: NDArray[np.uint64], heights: Row) -> None:
 
 @compiled
 def distort(s: Row, c: Row, out: Row) -> None:
-    """Change odometry and the bearings that are dark in the observation `out` (80,)."""
+    """Scale the odometry, and blank the ring's dark bearings, in the observation `out` (80,)."""
     if c[ODOMETRY] != 1.0:
         out[14] = clip(out[14] * c[ODOMETRY])
         for side in range(2):

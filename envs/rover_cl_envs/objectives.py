@@ -28,6 +28,7 @@ from rover_cl_envs.dynamics import (
     GRAVITY,
     MASS,
     REWARDED,
+    SIXTH,
     TARGET_AX,
     TO_GO,
     TORQUE_L,
@@ -245,7 +246,7 @@ def _judge_waypoint(
     terms: Row,
 ) -> int:
     """Judge a step of a traverse; a reached waypoint makes room for the next one."""
-    load = rover[MASS] * c[GRAVITY] / 6.0  # [N] per wheel
+    load = rover[MASS] * c[GRAVITY] * SIXTH  # [N] per wheel
     effort = s[TORQUE_L] * abs(s[WHEEL_L]) + s[TORQUE_R] * abs(s[WHEEL_R])
     progress[WORK] += 3.0 * load * rover[FULL] * effort  # three wheels a side, at the speed asked for
     _come_nearer(s, distance_to(s, s[REWARDED]), mission, rover, terms)

@@ -18,7 +18,8 @@ from rover_cl_envs import dynamics as d
 from rover_cl_envs.autopilot import finish
 from rover_cl_envs.batch import Batch
 from rover_cl_envs.compiled import Coefficients, Row, compiled
-from rover_cl_envs.driving import advance, alight, board, body_lanes, side_lanes
+from rover_cl_envs.driving import advance, alight, board
+from rover_cl_envs.lanes import body_lanes, side_lanes
 from rover_cl_envs.mission import KIND, NAVIGATE, REACH, SAMPLE, STUCK_STEPS, distance_to
 from rover_cl_envs.route import Points, Router
 from rover_cl_envs.rows import MAP, MISSION, RESTART, VEHICLE, Rovers, Setting, broken_by, conditions_of

@@ -63,6 +63,7 @@ KEPT_WARM = -40.0  # below it heaters run and grease stiffens [deg C]
 STIFF_SPAN = 60.0  # over so many degrees more the effect of the cold grows to its full size [K]
 STIFFNESS = 1.0  # rise of the motors' idle losses in full cold
 WEAKENING = 0.3  # loss of their stall torque in full cold
+PER_DEPTH, PER_KELVIN = 1.0 / 5.0, 1.0 / 50.0  # of what is observed: optical depth, temperature
 HOUR, SOL = 1.0 / 3600.0, 1.0 / SOL_SECONDS  # of a second: products cost less than quotients
 
 # Columns of a power row (n, POWER_STATE), float32.
@@ -137,14 +138,14 @@ def observe_power(p: Row, heading: Heading, c: Row, plant: Row, out: Row) -> Non
     """Write the system's block (11,) of the observation."""
     cos, sin = heading
     east, north = p[SUN_EAST], p[SUN_NORTH]
-    over = 1.0 / (math.sqrt(east * east + north * north) + 1e-6)
+    per_level = 1.0 / (math.sqrt(east * east + north * north) + 1e-6)
     per_reference = 1.0 / plant[REFERENCE]
     out[0] = p[CHARGE] / plant[CAPACITY]
     out[1] = min(p[SUPPLY] * per_reference, LIMIT)
-    out[2] = c[OPTICAL_DEPTH] * (1.0 / 5.0)
+    out[2] = c[OPTICAL_DEPTH] * PER_DEPTH
     out[3] = p[DUST]
     out[4] = p[SUN_UP]
-    out[5], out[6] = (cos * east + sin * north) * over, (cos * north - sin * east) * over
+    out[5], out[6] = (cos * east + sin * north) * per_level, (cos * north - sin * east) * per_level
     out[7], out[8] = -p[COS_H], -p[SIN_H]  # midnight is half a turn from noon
-    out[9] = (p[TEMPERATURE] + 50.0) * (1.0 / 50.0)
+    out[9] = (p[TEMPERATURE] + 50.0) * PER_KELVIN
     out[10] = min(p[DRIVING] * per_reference, LIMIT)

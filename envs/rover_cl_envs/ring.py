@@ -57,8 +57,8 @@ FLECKS = 0.15  # share of texture in the albedo
 _numbers = scratch(RING_POINTS, np.int32)
 _words = scratch(RING_POINTS, np.int64)
 _bits = scratch(RING_POINTS, np.int32)
-ring_numbers = scratch(RING_POINTS, np.float32)
-"""A number of each point, (24,), on the stack of the kernel that asks for them."""
+ring_lane = scratch(RING_POINTS, np.float32)
+"""A number for each point (24,), on the stack of the kernel that asks for it."""
 
 
 def ring_points() -> NDArray[np.float32]:
@@ -195,6 +195,6 @@ def look_around(
 
 @compiled_within
 def write_ring(heights: Row, shades: Row, out: Row) -> None:
-    """Write the ring into the observation, of which it is 48 numbers."""
+    """Write heights and albedo (24,), as observed, into the observation, in turn."""
     for p in range(RING_POINTS):
         out[RING + 2 * p], out[RING + 2 * p + 1] = heights[p], shades[p]

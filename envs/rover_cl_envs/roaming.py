@@ -32,9 +32,8 @@ from rover_cl_envs.bodies import (
     off,
 )
 from rover_cl_envs.compiled import Row, compiled_within
-from rover_cl_envs.driving import Body
 from rover_cl_envs.dynamics import DEVIL_SPEED, MARTIAN_SIGHT, MARTIAN_SPEED, STEP_SECONDS, WHEELBASE
-from rover_cl_envs.lanes import LANES, Lane, lane
+from rover_cl_envs.lanes import LANES, Body, Lane, lane
 from rover_cl_envs.memory import scratch
 
 _each = scratch(DEVILS * LANES, np.float64)

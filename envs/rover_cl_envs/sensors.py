@@ -25,8 +25,8 @@ top speed.
 | 32-79 | terrain ring, 8 bearings from ahead counter-clockwise x ranges 0.75, 1.5, 3 m: \
 height above the rover, then albedo | 0.5 m, 1 |
 
-Above an optical depth of 2 the ring fades with distance: what is not seen reads 0. Blocks of systems beyond
-driving follow, laid out in their own modules: power.py.
+Above an optical depth of 2 the ring fades with distance: what is not seen reads 0, but for instruments that
+err. Blocks of systems beyond driving follow, laid out in their own modules: power.py.
 """
 
 from __future__ import annotations
@@ -72,9 +72,10 @@ from rover_cl_envs.landforms import Broken
 from rover_cl_envs.lanes import LANES, Heading, Lane
 from rover_cl_envs.memory import scratch
 from rover_cl_envs.ring import LIMIT as LIMIT
-from rover_cl_envs.ring import RING, RING_POINTS, clip, look_around, ring_numbers, write_ring
+from rover_cl_envs.ring import RING, RING_POINTS, clip, look_around, ring_lane, write_ring
 
-PER_DISTANCE = 1.0 / 20.0  # [1/m]
+PER_DISTANCE = 1.0 / 20.0  # [1/m]; products cost less than quotients
+PER_TURN, PER_GRAVITY = 1.0 / 0.4, 1.0 / MARS_GRAVITY  # [1/rad], [s^2/m]
 CUES = (30, 31)  # indices that `cues=False` blanks
 SIZE = RING + 2 * RING_POINTS
 BLOCKS: dict[str, int] = {"power": 11, "mission": 10, "bodies": 12}
@@ -138,9 +139,9 @@ def measure(count: int, aim: Aim) -> None:
     for i in range(count):
         dx, dy, cos, sin = aim.east[i], aim.north[i], aim.cos[i], aim.sin[i]
         d = math.sqrt(dx * dx + dy * dy) + 1e-6
-        over = 1.0 / d
+        per_distance = 1.0 / d
         aim.distance[i], aim.nearness[i] = clip(d * PER_DISTANCE), exp(-0.5 * d)
-        aim.ahead[i], aim.left[i] = (cos * dx + sin * dy) * over, (cos * dy - sin * dx) * over
+        aim.ahead[i], aim.left[i] = (cos * dx + sin * dy) * per_distance, (cos * dy - sin * dx) * per_distance
 
 
 @compiled_within
@@ -170,24 +171,24 @@ def observe(
 ) -> None:
     """Write the observation (80,) of the rover in state `s` (24,), so headed, under conditions `c`.
 
-    The first eight numbers, of the targets, are left to `report`.
+    The first eight numbers, of the targets, are left to `report`. Draws where heights are noisy.
     """
     out[8], out[9] = s[SLIP_L], s[SLIP_R]
     per_sinkage = 2.0 / rover[RADIUS]
     out[10], out[11] = s[SINK_L] * per_sinkage, s[SINK_R] * per_sinkage
     out[12], out[13] = 2.0 * s[PITCH], 2.0 * s[ROLL]
-    out[14], out[15] = s[AHEAD] / STEP_LENGTH, s[TURNED] * 2.5
+    out[14], out[15] = s[AHEAD] / STEP_LENGTH, s[TURNED] * PER_TURN
     out[16], out[17], out[18], out[19] = s[WHEEL_L], s[WHEEL_R], s[DRIVE], s[STEER]
     out[20] = s[STUCK] / 2.0
     for w in range(6):
         out[21 + w] = 2.0 * c[HEALTH + w] - 1.0
     out[27], out[28] = 2.0 * s[TORQUE_L], 2.0 * s[TORQUE_R]
-    out[29] = c[GRAVITY] * (1.0 / MARS_GRAVITY) - 1.0
+    out[29] = c[GRAVITY] * PER_GRAVITY - 1.0
     out[30] = c[CONTRAST] if cues else 0.0
     out[31] = 1.0 - 2.0 * s[REWARDED] if cues else 0.0
     for k in (10, 11, 12, 13, 14, 15, 20, 27, 28):
         out[k] = clip(out[k])
-    heights, shades = ring_numbers(), ring_numbers()
+    heights, shades = ring_lane(), ring_lane()
     look_around(s, c, ring, words, broken, heading, heights, shades)
     shift_heights(c, generator, heights)
     write_ring(heights, shades, out)

@@ -1,8 +1,9 @@
 """How rovers stand: six wheels each on the ground, pitch, roll, and the soil under each side.
 
 Rocker-bogie settling in closed form, in the spirit of JPL's ACE (Otsu et al. 2018). The rovers of a block are
-put down side by side, in lanes (driving.py): `tread`, `locate`, `look_down` at the map rover by rover,
-`bear`, and `stand`, which writes back what has come of it.
+put down side by side, in lanes (footing.py): `tread`, `locate`, `look_down` at the map rover by rover,
+`bear`; where there are landforms `look_down` again, `bear_forms` and `press`; `mix`, and `stand`, which
+writes back what has come of it. `settle` does it all for one rover alone, at starts and in forecasts.
 """
 
 from __future__ import annotations
@@ -87,7 +88,10 @@ def ground_pressure(c: Row, rover: Row) -> float:
 def tread(
     i: int, count: int, s: Row, heading: Heading, c: Row, rover: Row, wheels: Row, at: Footing, on: Stance
 ) -> None:
-    """Write into lane i of `count` where the rover in state `s` (24,), so headed, sets its wheels."""
+    """Write into lane i of `count` where the rover in state `s` (24,), so headed, sets its wheels.
+
+    And what its conditions make of the ground.
+    """
     (cos, sin), x, y = heading, s[X], s[Y]
     for w in range(WHEELS):
         at.x[w * count + i] = x + cos * wheels[w, 0] - sin * wheels[w, 1]
@@ -101,10 +105,10 @@ def tread(
 
 
 @compiled_within
-def locate(count: int, at: Footing) -> None:
-    """Find the cells of the first `count` wheels."""
+def locate(wheels: int, at: Footing) -> None:
+    """Find the cells of the first so many wheels."""
     last = np.int32(SIDE - 1)
-    for j in range(count):
+    for j in range(wheels):
         at.own[j] = cell_number(at.x[j], at.y[j])
         u, v = at.x[j] / CELL + (ORIGIN - 0.5), at.y[j] / CELL + (ORIGIN - 0.5)
         column, row = np.int32(u), np.int32(v)
@@ -116,21 +120,24 @@ def locate(count: int, at: Footing) -> None:
 
 
 @compiled_within
-def look_down(i: int, count: int, words: Words, layer: int, at: Footing, cells: Corners) -> None:
-    """Read the map of the rover of lane i of `count` at its wheels; of each cell the word `layer`."""
+def look_down(i: int, count: int, words: Words, which: int, at: Footing, cells: Corners) -> None:
+    """Read the map under the wheels of lane i of `count`: word 0 of each cell, or 1, landforms."""
     each = words_in_cell(words)
     for w in range(WHEELS):
         j = w * count + i
-        cells.own[j] = words[each * np.uint64(at.own[j]) + layer]
-        cells.south_west[j] = words[each * np.uint64(at.south_west[j]) + layer]
-        cells.south_east[j] = words[each * np.uint64(at.south_east[j]) + layer]
-        cells.north_west[j] = words[each * np.uint64(at.north_west[j]) + layer]
-        cells.north_east[j] = words[each * np.uint64(at.north_east[j]) + layer]
+        cells.own[j] = words[each * np.uint64(at.own[j]) + which]
+        cells.south_west[j] = words[each * np.uint64(at.south_west[j]) + which]
+        cells.south_east[j] = words[each * np.uint64(at.south_east[j]) + which]
+        cells.north_west[j] = words[each * np.uint64(at.north_west[j]) + which]
+        cells.north_east[j] = words[each * np.uint64(at.north_east[j]) + which]
 
 
 @compiled_within
 def bear(count: int, cells: Corners, at: Footing, on: Stance) -> None:
-    """Height, rock and soil under the wheels of `count` rovers; relief is bilinear between cells' centres."""
+    """Height, rock and soil under the wheels of `count` rovers, and what that makes of their sides and pitch.
+
+    Relief is bilinear between the cells' centres.
+    """
     for w in range(WHEELS):
         for i in range(count):
             j = w * count + i
@@ -141,6 +148,7 @@ def bear(count: int, cells: Corners, at: Footing, on: Stance) -> None:
             relief = ((1.0 - at.north[j]) * south + at.north[j] * north) * RELIEF_UNIT
             own = layers_of(cells.own[j])
             rock = standing_height(own[ROCK], on.rocks[i])
+            # Rounded as a rover's place is, so that trajectories stay what they were.
             height = on.rough[i] * relief + on.slope_east[i] * (np.float32(at.x[j]) - on.x[i])
             height = height + on.slope_north[i] * (np.float32(at.y[j]) - on.y[i])
             at.rock[j], at.height[j] = rock, height + min(rock, on.climbed[i])
@@ -157,7 +165,7 @@ def bear(count: int, cells: Corners, at: Footing, on: Stance) -> None:
 
 @compiled_within
 def bear_forms(count: int, forms: Corners, at: Footing, on: Stance) -> None:
-    """What landforms add: their height, bilinear as the relief, and the loose sand of crests; note crust."""
+    """Add to what `bear` found the landforms: their height, and the loose sand of crests; note crust."""
     for w in range(WHEELS):
         for i in range(count):
             j, craters, ripples, tars = w * count + i, on.craters[i], on.ripples[i], on.tars[i]

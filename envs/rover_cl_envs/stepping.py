@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from rover_cl_envs.addresses import Addresses, rovers_at, setting_at
 from rover_cl_envs.block import drive_some, feed_some, roam_some, sight_some, stand_some, waits
 from rover_cl_envs.compiled import compiled, compiled_parallel
-from rover_cl_envs.driving import body_lanes, side_lanes
-from rover_cl_envs.lanes import LANES, heading_of
+from rover_cl_envs.lanes import LANES, body_lanes, heading_of, side_lanes
 from rover_cl_envs.mission import RUNNING
 from rover_cl_envs.rows import RESTART, SAME_STEP, Pictures, Rows
 from rover_cl_envs.sensors import BODIES_BLOCK, POWER_BLOCK
@@ -63,7 +62,7 @@ def _step_some(
         if outcomes[i] != RUNNING:
             rovers.counters[i, RESTART] = 1
     sight_some(first, last, rovers, body, observations)
-    for k in range(last - first):
+    for k in range(last - first):  # a loop of its own, which runs ahead as those of block.py do
         look(first + k, (body.cos[k], body.sin[k]), a, observations[first + k])
         picture(first + k, a, observations, first + k, pictures)
     if setting.mode == SAME_STEP:

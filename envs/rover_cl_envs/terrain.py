@@ -170,13 +170,13 @@ def rock_height(code: int | np.int16, abundance: float) -> float:
 
 @compiled
 def abundance_step(abundance: float) -> int:
-    """The step of abundance that the rock layer counts in."""
+    """Abundance in whole steps, as the rock layer counts it: `ABUNDANCE_STEPS` to one."""
     return int(ABUNDANCE_STEPS * abundance + 1e-3)
 
 
 @compiled
 def standing_height(code: int | np.int16, step: int) -> float:
-    """`rock_height` at a step of abundance."""
+    """`rock_height` where abundance is given in steps [m]."""
     return float((code & 255) * ROCK_UNIT) if code >> 8 <= step else 0.0
 
 

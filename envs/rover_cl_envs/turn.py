@@ -1,4 +1,4 @@
-"""One rover's turn: it begins an episode, is driven and judged, and looks around."""
+"""One rover's turn: it begins an episode, is judged, and looks around."""
 
 from __future__ import annotations
 

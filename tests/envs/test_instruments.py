@@ -47,6 +47,21 @@ def test_noise_is_drawn_at_every_look(noise: str, numbers: int) -> None:
     np.testing.assert_array_equal(looks(4, **{noise: 0.01})[1], DRAWN + np.uint64(5 * numbers))
 
 
+def test_who_errs_changes_nobody_beside() -> None:
+    batch = Batch(COUNT, World(num_maps=2), threads=1)
+    erring = Conditions(height_noise=0.05, bearing_noise=0.1, bearing_bias=0.2)
+    batch.set_conditions([erring if i == 7 else Conditions() for i in range(COUNT)])
+    batch.seed(0)
+    batch.start(np.ones(COUNT, dtype=np.bool_))
+    for _ in range(6):
+        batch.step(np.tile(np.array([0.8, 0.2], dtype=np.float32), (COUNT, 1)))
+    others = np.arange(COUNT) != 7
+    np.testing.assert_array_equal(batch.observations[others], TRUE[others])
+    np.testing.assert_array_equal(batch.generators[others, COUNTER], DRAWN[others])
+    assert batch.generators[7, COUNTER] == DRAWN[7] + np.uint64(7 * (2 + RING_POINTS))
+    assert (batch.observations[7, [1, 2, 5, 6]] != TRUE[7, [1, 2, 5, 6]]).all()
+
+
 def test_a_bias_of_the_bearing_turns_both_targets() -> None:
     told = looks(bearing_bias=0.3)[0]
     for at in (1, 5):
