@@ -110,11 +110,7 @@ def mars10() -> Stream:
 
 
 def mars20() -> Stream:
-    """`mars10` twice: what was lost the first time, is it learned sooner the second time?
-
-    Its gate fails by one line, joint training on the last task (docs/findings.md): not among `STREAMS`, but
-    `rover_cl_envs.mixtures:mars20` names it.
-    """
+    """`mars10` twice: what was lost the first time, is it learned sooner the second time?"""
     once = mars10()
     return replace(once, name="mars20", description="mars10, and all of it again", segments=once.segments * 2)
 

@@ -13,6 +13,7 @@ from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import unknown_name
 from rover_cl_envs.mixtures import mars10 as mars10
+from rover_cl_envs.mixtures import mars20 as mars20
 from rover_cl_envs.mixtures import mars100 as mars100
 from rover_cl_envs.stream import LONG as LONG
 from rover_cl_envs.stream import ROLLOUT as ROLLOUT
@@ -197,6 +198,7 @@ STREAMS: dict[str, Callable[[], Stream]] = {
     "mission": mission,
     "mars6": mars6,
     "mars10": mars10,
+    "mars20": mars20,
     "gravity": gravity,
     "mars100": mars100,
 }
