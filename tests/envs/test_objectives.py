@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -278,6 +279,40 @@ def test_survival_is_a_battery_alive_at_the_goal_time() -> None:
     assert survive(0.01, 19)[1] == "running"
     terms, outcome = survive(-0.02, 20)
     assert outcome == "success" and terms.sum() == pytest.approx(5.0 - 0.06 - 0.02)
+
+
+def test_ground_that_faces_the_sun_is_a_haven_for_the_winter() -> None:
+    """Two and a half sols of southern winter, the sun low in the north: parked on ground that falls to it."""
+    winter = replace(
+        FLAT,
+        mission=replace(MISSIONS["survive"], duration=149),
+        latitude=-14.6,
+        season=90.0,
+        time_of_sol=0.5,
+        clock_rate=480.0,
+        dust_factor=0.65,
+        dust_fall=0.0,
+        cleaning=0.0,
+        initial_charge=0.9,
+    )
+    slopes = (-0.3, 0.0, 0.3, -0.3)  # rise to the north; the last rover drives about
+    envs = MarsRoverVectorEnv(
+        len(slopes),
+        conditions=[replace(winter, slope_north=slope) for slope in slopes],
+        systems=("power", "mission"),
+        num_maps=1,
+    )
+    envs.reset(seed=0)
+    lived, over = np.zeros(len(slopes), dtype=bool), np.zeros(len(slopes), dtype=bool)
+    drive = np.random.default_rng(0)
+    for _ in range(149):
+        actions = np.zeros((len(slopes), 2), dtype=np.float32)
+        actions[3] = drive.uniform(-1, 1, 2)
+        _, _, terminated, truncated, infos = envs.step(actions)
+        lived |= infos["success"] & ~over
+        over |= terminated | truncated
+    assert over.all()
+    assert lived.tolist() == [True, False, False, False]
 
 
 def test_survival_needs_a_battery_and_the_time() -> None:

@@ -26,8 +26,6 @@ def three() -> Stream:
     return abrupt("three", "a test", (A, B, C), (0, 2, 1, 0), conflicts=((0, 2), (1, 2))).with_steps(10)
 
 
-
-
 @pytest.mark.parametrize("name", STREAMS)
 def test_every_stream_is_sound(name: str) -> None:
     stream = STREAMS[name]()
