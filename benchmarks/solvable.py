@@ -17,6 +17,7 @@ from rover_cl.catalogue import find_stream
 from rover_cl.drivers import plan
 from rover_cl.evaluation import Examiner
 from rover_cl.records import write_json
+from rover_cl_envs.compiled import kernel_digest
 from rover_cl_envs.mixtures import SOLVED
 from rover_cl_envs.streams import Stream
 
@@ -60,6 +61,7 @@ def main() -> int:
             "bound": asked.bound,
             "planner": shares.tolist(),
             "passed": not failed,
+            "kernels": kernel_digest(),
         }
         asked.out.mkdir(parents=True, exist_ok=True)
         write_json(asked.out / f"{stream.name}.json", values)
