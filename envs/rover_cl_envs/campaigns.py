@@ -36,14 +36,15 @@ def event(speed: float = 0.01, sight: float = 3.0) -> Stream:
 
 
 def storm(steps: int = SHORT) -> Stream:
-    """Opportunity's last weeks: dust rises within a quarter of a segment, stays, and clears as slowly.
+    """Opportunity's last weeks: dust rises within a quarter of `steps`, stays, and clears as slowly.
 
     Under the clear sky the order is to drive to A; from half the way into the storm on it is to live through
     it. The battery is old and nearly empty, and rovers think for 15 s after every 5 s of driving: who keeps
-    driving in the dark spends it, as does who drives at random; who parks does not.
+    driving in the dark spends it, as does who drives at random; who parks does not. The storm's segment is
+    three times as long as the others: in as many steps, one seed of two had hardly begun to park.
 
     Args:
-        steps: of each of the three segments.
+        steps: of the first and the last segment.
     """
     base = Conditions(clock_rate=4.0, time_of_sol=0.5, initial_charge=0.05, battery_health=0.5)
     clear = CLEAR.over(base)
@@ -60,7 +61,10 @@ def storm(steps: int = SHORT) -> Stream:
         description="drive under a clear sky, live through a global dust storm on an old battery, "
         "drive again",
         tasks=(Task(name="clear", conditions=clear), Task(name="storm", conditions=dark)),
-        segments=tuple(Segment(task=k % 2, drift=p, steps=steps) for k, p in enumerate(paths)),
+        segments=tuple(
+            Segment(task=task, drift=path, steps=length)
+            for task, path, length in zip((0, 1, 0), paths, (steps, 3 * steps, steps), strict=True)
+        ),
         conflicts=((0, 1), (1, 0)),
         world=World(systems=("power", "mission")),
     )
