@@ -169,14 +169,15 @@ def _drift(
     Args:
         given: its table. An end is a task's name, or a table of conditions over the usual end's.
         worlds: conditions of each task.
-        usual: its start and its end where the table has none; an end that is not there must be given.
+        usual: its start and its end where the table has none. Without an end, one must be given; if that is
+            a table, it lies over the usual start's.
         where: in the file that is.
     """
     ends: dict[str, Conditions] = dict(usual)
     for side in ("start", "end"):
         end = given.get(side)
         if isinstance(end, Mapping):
-            ends[side] = _conditions(end, f"{where}.{side}", usual.get(side, ends["start"]))
+            ends[side] = _conditions(end, f"{where}.{side}", usual.get(side, usual["start"]))
         elif side in given:
             ends[side] = worlds[_task_name(end, worlds, f"{where}.{side}")]
     others = given.get("beside", [])
@@ -274,7 +275,9 @@ def _shown(value: object) -> str:
     """A value of the file, as it is written there."""
     if isinstance(value, bool):
         return str(value).lower()
-    return "a list" if isinstance(value, list) else "a table" if isinstance(value, dict) else repr(value)
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a table"
+    return str(value) if isinstance(value, date | time) else repr(value)
 
 
 def _place(loc: Sequence[int | str]) -> str:

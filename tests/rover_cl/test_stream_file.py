@@ -105,6 +105,12 @@ def test_ends_of_a_drift_are_tasks_or_conditions_over_the_usual_ones(tmp_path: P
     rough = dataclasses.replace(SOFT, relief=0.1)
     drift = Drift(kind="linear", start=FIRM, end=rough, period=150, beside=(quake,))
     assert read_stream(str(written(tmp_path, text))).segments[1].drift == drift
+    crossing = text.replace(
+        'start = "firm", end = { gravity = 9 }', "start = { latitude = 9 }, end = { season = 9 }"
+    )
+    quake = dataclasses.replace(quake, start=Conditions(latitude=9.0), end=Conditions(season=9.0))
+    drift = dataclasses.replace(drift, beside=(quake,))
+    assert read_stream(written(tmp_path, crossing)).segments[1].drift == drift
 
 
 @pytest.mark.parametrize(
@@ -227,6 +233,7 @@ def test_a_run_records_it_and_outlives_the_file(tmp_path: Path) -> None:
         ("ground_fluffiness = 0.5", "relief = 1979-05-27", "relief: expected a number, found '1979-05-27'"),
         ("[0, 1, 1, 1, 1, 1]", "[0, 1, 1, true, 1, 1]", "wheel_health 4: expected a number, found true"),
         ("[0, 1, 1, 1, 1, 1]", "1", "task 'soft': wheel_health: expected a list, found 1"),
+        ('name = "soft"', "name = 1979-05-27", "task 2: name: expected a string, found 1979-05-27"),
         ("ground_fluffiness = 0.5", "rover = 3", "task 'soft': rover: expected a name or a table, found 3"),
         ("ground_fluffiness = 0.5", 'site = "gail"', "task 'soft': unknown site 'gail'. Did you mean 'gale'"),
         ("ground_fluffiness = 0.5", "site = [1]", "task 'soft': unknown site '.1.'"),
