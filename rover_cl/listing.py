@@ -73,7 +73,7 @@ def contents(name: str) -> list[Row]:
     for index, segment in enumerate(stream.segments):
         task, drift = stream.tasks[segment.task], segment.drift
         row = {"segment": str(index + 1), "task": task.name, "steps": f"{segment.steps:,} steps"}
-        kinds = "still" if drift.is_still else " + ".join(part.kind for part in drift.parts)
+        kinds = "still" if drift.is_still else " + ".join(part.kind for part in drift.parts if part.moves)
         rows.append({**row, "drift": kinds, "set": _set(drift.far_end)})
     return rows
 
