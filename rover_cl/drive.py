@@ -124,7 +124,8 @@ def told(stream: Stream, task: int) -> list[str]:
     """
     ordinary, here = Conditions(), stream.tasks[task].conditions
     worlds = [t.conditions for t in stream.tasks]
-    worlds += [end for segment in stream.segments for end in (segment.drift.start, segment.drift.end)]
+    parts = [part for segment in stream.segments for part in segment.drift.parts]
+    worlds += [end for part in parts for end in (part.start, part.end)]
 
     def rank(name: str) -> int:
         usual = getattr(ordinary, name)

@@ -61,7 +61,7 @@ def algorithms() -> list[Row]:
 def contents(name: str) -> list[Row]:
     """Give the segments of a stream in order: the task, its steps, how it drifts, and what is set.
 
-    What is set are the conditions at the segment's end that aren't the ordinary ones.
+    What is set are the conditions where the drift leads that aren't the ordinary ones.
 
     Raises:
         ValueError: no stream has that name; the message gives the nearest.
@@ -73,7 +73,8 @@ def contents(name: str) -> list[Row]:
     for index, segment in enumerate(stream.segments):
         task, drift = stream.tasks[segment.task], segment.drift
         row = {"segment": str(index + 1), "task": task.name, "steps": f"{segment.steps:,} steps"}
-        rows.append({**row, "drift": "still" if drift.is_still else drift.kind, "set": _set(drift.end)})
+        kinds = "still" if drift.is_still else " + ".join(part.kind for part in drift.parts if part.moves)
+        rows.append({**row, "drift": kinds, "set": _set(drift.far_end)})
     return rows
 
 

@@ -289,6 +289,8 @@ def _damaged(path: Path, error: Exception) -> ValueError:
 def _first_difference(found: Any, wanted: Any, name: str = "") -> tuple[str, Any, Any] | None:
     if isinstance(found, dict) and isinstance(wanted, dict):
         for key in [*wanted, *(key for key in found if key not in wanted)]:
+            if (key not in found and wanted[key] == []) or (key not in wanted and found[key] == []):
+                continue  # a list that came later, and holds nothing: an older description lacks it
             inner = _first_difference(found.get(key), wanted.get(key), f"{name}.{key}" if name else key)
             if inner:
                 return inner

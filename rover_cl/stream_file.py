@@ -12,7 +12,7 @@
 
     [[tasks]]
     name = "sand"
-    conditions = { ground_fluffiness = 0.5, steering_bias = 0.3 }      # fields of Conditions
+    conditions = { site = "gale", ground_fluffiness = 0.5 }     # fields of Conditions, over those of a site
 
     [[segments]]
     task = "firm"
@@ -21,7 +21,14 @@
     [[segments]]
     task = "sand"
     steps = 300_000
-    drift = { kind = "linear", period = 150_000 }      # fields of Drift; from the task before to this one
+    [segments.drift]                        # optional: fields of Drift; from the task before to this one
+    kind = "linear"
+    period = 150_000
+    [[segments.drift.beside]]               # optional: other numbers, by a schedule of their own
+    kind = "sinusoidal"
+    period = 20_000
+    start = { steering_bias = -0.3 }        # fields over those where the drift starts, or the name of a task
+    end = { steering_bias = 0.3 }
 
 Reading such a file runs no code.
 """
@@ -29,10 +36,12 @@ Reading such a file runs no code.
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import tomllib
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, time
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +50,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.sites import get_site
 from rover_cl_envs.streams import SHORT, Segment, Stream, Task
 from rover_cl_envs.world import World
 
@@ -74,9 +84,19 @@ class _File(_Part):
 
 _QUOTED = re.compile("'([^']*)'")
 _PARTS: dict[str, type[_Part]] = {"tasks": _Task, "segments": _Segment}
+_ROVER = ("str", "Rover")  # how pydantic calls the two ways to give one: by its name, or as a table
+_EXPECTED = {
+    **dict.fromkeys(("int_type", "int_from_float"), "an integer"),
+    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    **dict.fromkeys(("dict_type", "dataclass_type", "model_type"), "a table"),
+    "float_type": "a number",
+    "string_type": "a string",
+    "bool_type": "true or false",
+}
+"""What was expected, in TOML's words, by pydantic's name of the error."""
 
 
-def read_stream(path: Path) -> Stream:
+def read_stream(path: str | Path) -> Stream:
     """Read a stream from a TOML file.
 
     Args:
@@ -86,7 +106,7 @@ def read_stream(path: Path) -> Stream:
         ValueError: it can't be read, or something in it does not fit; one line that names file and field.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"stream file {path} can't be read: {error}") from error
     try:
@@ -101,81 +121,130 @@ def read_stream(path: Path) -> Stream:
 
 def _stream(file: _File) -> Stream:
     names = [task.name for task in file.tasks]
+    for where, name in [("name", file.name), *((f"task {k + 1}: name", n) for k, n in enumerate(names))]:
+        if not name.strip() or not name.isprintable() or {"/", "\\"} & set(name):
+            raise ValueError(f"{where} is {name!r}, expected one that can name a file, without slashes")
     twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
     if twice is not None:
         raise ValueError(f"tasks: two have the name {twice!r}, expected each name once")
-    tasks = tuple(
-        Task(name=task.name, conditions=_built(Conditions, task.conditions, f"task {task.name!r}"))
-        for task in file.tasks
-    )
-    segments: list[Segment] = []
-    for number, part in enumerate(file.segments):
-        where = f"segment {number + 1}"
-        task = _index(part.task, names, where)
-        before = segments[-1].task if segments else task
-        drift = _drift(part.drift, tasks, names, before, task, where)
-        segments.append(_built(Segment, {"task": task, "drift": drift, "steps": part.steps}, where))
+    worlds = {t.name: _conditions(t.conditions, f"task {t.name!r}", Conditions()) for t in file.tasks}
+    segments = _segments(file.segments, worlds)
+    idle = [name for k, name in enumerate(names) if k not in {segment.task for segment in segments}]
+    if idle:
+        raise ValueError(
+            f"task {idle[0]!r} is trained by no segment, expected one at least; what a drift only "
+            "passes needs no task: end = { steering_bias = 0.3 }"
+        )
     return Stream(
         name=file.name,
         description=file.description,
-        tasks=tasks,
-        segments=tuple(segments),
+        tasks=tuple(Task(name=name, conditions=world) for name, world in worlds.items()),
+        segments=segments,
         conflicts=tuple(_conflict(pair, names) for pair in file.conflicts),
         world=_built(World, file.world, "world"),
     )
 
 
+def _segments(parts: Sequence[_Segment], worlds: Mapping[str, Conditions]) -> tuple[Segment, ...]:
+    segments: list[Segment] = []
+    before: str | None = None
+    for number, part in enumerate(parts):
+        where, task = f"segment {number + 1}", _task_name(part.task, worlds, f"segment {number + 1}")
+        drift = Drift.none(worlds[task])
+        if part.drift is not None:
+            usual = {"start": worlds[before or task], "end": worlds[task]}
+            drift = _drift(part.drift, worlds, usual, f"{where}: drift")
+        segments.append(
+            _built(Segment, {"task": list(worlds).index(task), "drift": drift, "steps": part.steps}, where)
+        )
+        before = task
+    return tuple(segments)
+
+
 def _drift(
-    given: dict[str, Any] | None,
-    tasks: tuple[Task, ...],
-    names: list[str],
-    before: int,
-    task: int,
-    where: str,
+    given: dict[str, Any], worlds: Mapping[str, Conditions], usual: Mapping[str, Conditions], where: str
 ) -> Drift:
-    """The path of a segment's world: none, or from one task's conditions to another's."""
-    if given is None:
-        return Drift.none(tasks[task].conditions)
-    ends = {"start": names[before], "end": names[task], **given}
-    worlds = {
-        side: tasks[_index(str(ends[side]), names, f"{where}: drift.{side}")].conditions
-        for side in ("start", "end")
-    }
-    return _built(Drift, {**ends, **worlds}, f"{where}: drift")
+    """A drift of the file.
+
+    Args:
+        given: its table. An end is a task's name, or a table of conditions over the usual end's.
+        worlds: conditions of each task.
+        usual: its start and its end where the table has none. Without an end, one must be given; if that is
+            a table, it lies over the usual start's.
+        where: in the file that is.
+    """
+    ends: dict[str, Conditions] = dict(usual)
+    for side in ("start", "end"):
+        end = given.get(side)
+        if isinstance(end, Mapping):
+            ends[side] = _conditions(end, f"{where}.{side}", usual.get(side, usual["start"]))
+        elif side in given:
+            ends[side] = worlds[_task_name(end, worlds, f"{where}.{side}")]
+    others = given.get("beside", [])
+    if not isinstance(others, list) or not all(isinstance(other, dict) for other in others):
+        raise ValueError(f"{where}.beside: expected a list of tables, found {_shown(others)}")
+    beside = tuple(
+        _drift(other, worlds, {"start": ends["start"]}, f"{where}.beside {number + 1}")
+        for number, other in enumerate(others)
+    )
+    return _built(Drift, {**given, **ends, "beside": beside}, where)
+
+
+def _conditions(given: Mapping[str, Any], where: str, usual: Conditions) -> Conditions:
+    """Conditions of the file: the fields that are given, over those of a site if there is one, or `usual`."""
+    changes = {name: value for name, value in given.items() if name != "site"}
+    changed = _built(Conditions, changes, where, beside=("site",))
+    if "site" in given:
+        try:
+            usual = get_site(str(given["site"])).conditions
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+    return dataclasses.replace(usual, **{name: getattr(changed, name) for name in changes})
 
 
 def _conflict(pair: list[str], names: list[str]) -> tuple[int, int]:
     if len(pair) != 2:
         raise ValueError(f"conflicts holds {pair}, expected pairs of two task names")
-    return _index(pair[0], names, "conflicts"), _index(pair[1], names, "conflicts")
+    first, second = (names.index(_task_name(name, names, "conflicts")) for name in pair)
+    return first, second
 
 
-def _index(name: str, names: list[str], where: str) -> int:
-    if name not in names:
-        raise ValueError(f"{where}: {unknown_name('task', name, names)}")
-    return names.index(name)
+def _task_name(given: Any, names: Iterable[str], where: str) -> str:
+    if given not in list(names):
+        raise ValueError(f"{where}: {unknown_name('task', given, names)}")
+    return str(given)
 
 
-def _built(kind: type[Value], values: Mapping[str, Any], where: str) -> Value:
-    """Make a dataclass of the file's values: names and types are checked, and then by the class itself."""
-    _check_names(kind, values, where)
+def _built(kind: type[Value], values: Mapping[str, Any], where: str, beside: Sequence[str] = ()) -> Value:
+    """Make a dataclass of the file's values: names and types are checked, and then by the class itself.
+
+    Args:
+        kind: the class.
+        values: its fields.
+        where: in the file that is.
+        beside: other names that may stand there, for the error to guess at.
+    """
+    _check_names(kind, values, where, beside)
+    # TOML has JSON's types, and of JSON pydantic knows which become a tuple or a dataclass. Of Python's own
+    # values it takes either none but the exact type, or strings for numbers and numbers for truth values too.
+    text = json.dumps(values, default=_plain)
     try:
-        return TypeAdapter(kind).validate_python(dict(values))
+        return TypeAdapter(kind).validate_json(text, strict=True)
     except ValidationError as error:
         raise ValueError(f"{where}: {_told(error)}") from error
 
 
-def _check_names(kind: type[Any], values: Mapping[str, Any], where: str) -> None:
-    """Refuse names that no field has, in nested tables too: pydantic would drop them.
+def _plain(value: Any) -> Any:
+    """What JSON has no type for: a dataclass made before as its fields, a date of TOML as it is written."""
+    return str(value) if isinstance(value, date | time) else dataclasses.asdict(value)
 
-    And refuse true and false for a number, which pydantic would read as 1 and 0.
-    """
+
+def _check_names(kind: type[Any], values: Mapping[str, Any], where: str, beside: Sequence[str] = ()) -> None:
+    """Refuse names that no field has, in nested tables too: pydantic would drop them."""
     hints = typing.get_type_hints(kind)
     for name, value in values.items():
         if name not in hints:
-            raise ValueError(f"{where}: {unknown_name('field', name, hints)}")
-        if isinstance(value, bool) and hints[name] is not bool:
-            raise ValueError(f"{where}: {name} is {str(value).lower()}, expected no truth value")
+            raise ValueError(f"{where}: {unknown_name('field', name, [*hints, *beside])}")
         inner = [
             part for part in (hints[name], *typing.get_args(hints[name])) if dataclasses.is_dataclass(part)
         ]
@@ -194,10 +263,21 @@ def _told(error: ValidationError) -> str:
     if first["type"] == "literal_error":
         valid = _QUOTED.findall(first["ctx"]["expected"])
         return f"{_place(loc[:-1])}{unknown_name(str(loc[-1]), given, valid)}"
-    said = first["msg"].removeprefix("Value error, ")
-    if first["type"] not in ("value_error", "missing") and isinstance(given, str | int | float):
-        said += f", found {given!r}"
-    return f"{_place(loc)}{said}"
+    if first["type"] == "missing":
+        return f"{_place(loc)}missing, expected one"
+    expected = "a name or a table" if loc and loc[-1] == _ROVER[0] else _EXPECTED.get(first["type"])
+    if expected is None:
+        return f"{_place(loc)}{first['msg'].removeprefix('Value error, ')}"
+    return f"{_place(loc)}expected {expected}, found {_shown(given)}"
+
+
+def _shown(value: object) -> str:
+    """A value of the file, as it is written there."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a table"
+    return str(value) if isinstance(value, date | time) else repr(value)
 
 
 def _place(loc: Sequence[int | str]) -> str:
@@ -206,6 +286,6 @@ def _place(loc: Sequence[int | str]) -> str:
     for part in loc:
         if isinstance(part, int) and words:
             words[-1] = f"{words[-1].removesuffix('s')} {part + 1}"
-        else:
+        elif part not in _ROVER:
             words.append(str(part))
     return "".join(f"{word}: " for word in words)

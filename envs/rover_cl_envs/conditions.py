@@ -63,6 +63,9 @@ RANGES: dict[str, tuple[float, float]] = {
 """Valid range of every scalar condition, ends included."""
 
 
+YEAR = 360.0  # of areocentric longitude [deg]
+
+
 def _is_number(value: object) -> TypeGuard[float]:
     """Whether a value is a finite number; NumPy's count."""
     return isinstance(value, int | float | np.number) and math.isfinite(value)
@@ -130,7 +133,8 @@ class Conditions:
     """of the dust in the air: 0.3-0.5 clear, 1-2 regional, 5-11 global storm; above 2 it shortens sight.
     It, like all down to `clock_rate`, is felt otherwise only where the system "power" is on"""
     season: float = 340.0
-    """areocentric longitude of the sun, Ls [deg]; 0 northern spring; Opportunity came at 339"""
+    """areocentric longitude of the sun, Ls [deg]; 0 northern spring; Opportunity came at 339. On the way to
+    a lower one it runs forward through 360, as the year does"""
     latitude: float = -2.0
     """north positive [deg]; Opportunity's -2, Spirit's -14.6"""
     time_of_sol: float = 0.4
@@ -197,7 +201,8 @@ class Conditions:
     def mixed_with(self, other: Conditions, weight: float) -> Conditions:
         """The point `weight` of the way from here to `other`; 0 is self, 1 is other.
 
-        Vehicle and mission can't be blended: from half the way on they are those of `other`.
+        Vehicle and mission can't be blended: from half the way on they are those of `other`. A season that is
+        lower there is of the next year: from Ls 340 to 20 it goes 350, 0, 10.
 
         Args:
             other: the far end.
@@ -214,6 +219,8 @@ class Conditions:
             return a + weight * (b - a)
 
         scalars = {name: blend(getattr(self, name), getattr(other, name)) for name in RANGES}
+        if other.season < self.season:
+            scalars["season"] = blend(self.season, other.season + YEAR) % YEAR
         health = tuple(blend(a, b) for a, b in zip(self.wheel_health, other.wheel_health, strict=True))
         nearer = self if weight < 0.5 else other
         return Conditions(wheel_health=health, rover=nearer.rover, mission=nearer.mission, **scalars)

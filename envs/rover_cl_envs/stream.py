@@ -84,7 +84,8 @@ class Stream:
             raise ValueError(f"two tasks of stream {self.name!r} have the same name.")
         places = [(f"task {t.name!r}", t.conditions) for t in self.tasks]
         for k, s in enumerate(self.segments):
-            places += [(f"segment {k + 1}", point) for point in (s.drift.start, s.drift.end)]
+            ends = [point for part in s.drift.parts for point in (part.start, part.end)]
+            places += [(f"segment {k + 1}", point) for point in ends]
         for place, conditions in places:
             # Otherwise a stream of nothing but surprises would be a stream of nothing, and nobody told.
             crossing = [name for name in ("devil_rate", "martian") if getattr(conditions, name) > 0]

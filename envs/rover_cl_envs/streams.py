@@ -209,8 +209,13 @@ def get_stream(name: str) -> Stream:
     """The stream of that name.
 
     Raises:
-        ValueError: no stream has that name; the message names the nearest.
+        ValueError: no stream has that name; the message names the nearest, or of a file what reads it.
     """
+    if str(name).endswith(".toml"):
+        raise ValueError(
+            f"stream {str(name)!r} is a file, expected a name or a Stream: "
+            f"rover_cl.stream_file.read_stream({str(name)!r}) makes one of it."
+        )
     if name not in STREAMS:
         raise unknown_name("stream", name, STREAMS)
     return STREAMS[name]()

@@ -71,6 +71,9 @@ def test_array_is_laid_out_as_the_kernel_reads_it() -> None:
 def test_mixing_stays_in_range_and_between(one: Conditions, other: Conditions, weight: float) -> None:
     mixed = one.mixed_with(other, weight)  # would raise out of range
     for name in (*RANGES, "wheel_health"):
+        if name == "season" and other.season < one.season:
+            assert mixed.season >= one.season - 1e-9 or mixed.season <= other.season + 1e-9
+            continue
         for a, b, m in zip(
             np.atleast_1d(getattr(one, name)),
             np.atleast_1d(getattr(other, name)),
@@ -91,6 +94,16 @@ def test_mixing_moves_in_proportion() -> None:
     mixed = replace(Conditions(), gravity=3.72).mixed_with(far, 0.25)
     assert mixed.gravity == pytest.approx(5.22)
     assert mixed.wheel_health == pytest.approx((0.75, 1, 1, 1, 1, 1))
+
+
+def test_a_season_runs_forward_through_the_end_of_the_year() -> None:
+    late, early = Conditions(season=340.0), Conditions(season=20.0)
+    weights = (0, 0.25, 0.5, 0.75, 1)
+    assert [late.mixed_with(early, w).season for w in weights] == pytest.approx([340, 350, 0, 10, 20])
+    assert [early.mixed_with(late, w).season for w in weights] == [20, 100, 180, 260, 340]
+    assert Conditions(season=360.0).mixed_with(Conditions(season=0.0), 0.5).season == 0
+    winter = Conditions(season=90.0)  # the long way, as there is no way back in time
+    assert Conditions(season=100.0).mixed_with(winter, 0.5).season == pytest.approx(275)
 
 
 def test_half_way_there_the_rover_is_swapped() -> None:

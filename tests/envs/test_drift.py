@@ -98,6 +98,79 @@ def test_what_does_not_move_is_still() -> None:
     assert not drift("linear").is_still
 
 
+def dust(**changes: Any) -> Drift:
+    there = Conditions(optical_depth=4.0)
+    return Drift(**{"kind": "linear", "start": Conditions(), "end": there, "period": 100, **changes})
+
+
+def swing(**changes: Any) -> Drift:
+    ends = {"start": Conditions(steering_bias=-0.3), "end": Conditions(steering_bias=0.3)}
+    return Drift(**{"kind": "sinusoidal", **ends, "period": 40, **changes})
+
+
+@given(
+    kinds=st.tuples(*[st.sampled_from(KINDS)] * 2),
+    periods=st.tuples(*[st.integers(64, 10**4)] * 2),
+    seeds=st.tuples(*[st.integers(0, 5)] * 2),
+    step=st.integers(0, 30_000),
+)
+def test_numbers_beside_one_another_move_as_they_would_alone(
+    kinds: tuple[Kind, Kind], periods: tuple[int, int], seeds: tuple[int, int], step: int
+) -> None:
+    other = swing(kind=kinds[1], period=periods[1], seed=seeds[1])
+    alone = dust(kind=kinds[0], period=periods[0], seed=seeds[0])
+    here = replace(alone, beside=(other,)).at(step)
+    assert here == replace(alone.at(step), steering_bias=other.at(step).steering_bias)
+
+
+def test_two_walks_beside_one_another_are_independent() -> None:
+    walks = dust(kind="random-walk", period=64, beside=(swing(kind="random-walk", period=64, seed=1),))
+    path = [walks.at(step) for step in range(6400)]
+    moved = np.array([(c.optical_depth, c.steering_bias) for c in path])
+    assert np.ptp(moved[:, 0]) > 2 and np.ptp(moved[:, 1]) > 0.4
+    assert abs(np.corrcoef(moved.T)[0, 1]) < 0.3
+    same = replace(walks, beside=(swing(kind="random-walk", period=64),)).at(1000)
+    assert (same.optical_depth - 0.5) / 3.5 == pytest.approx((same.steering_bias + 0.3) / 0.6)
+
+
+def test_vehicle_and_wheels_can_move_beside_the_ground() -> None:
+    worn = (1.0, 1.0, 1.0, 0.0, 1.0, 1.0)
+    swap = Drift(kind="abrupt", start=HERE, end=replace(HERE, rover="msl", wheel_health=worn), period=30)
+    path = drift("linear", beside=(swap,))
+    assert [path.at(step).rover for step in (0, 29, 30, 200)] == [None, None, "msl", "msl"]
+    assert path.at(50) == replace(HERE.mixed_with(THERE, 0.5), rover="msl", wheel_health=worn)
+    assert path.far_end == path.at(10**6) == replace(THERE, rover="msl", wheel_health=worn)
+
+
+def test_what_goes_beside_is_stretched_too_and_moves_what_is_still() -> None:
+    path = dust(beside=(swing(),))
+    assert path.stretched(3).at(150) == path.at(50)
+    assert not path.is_still and path.parts == (path, swing())
+    assert not Drift(kind="abrupt", start=Conditions(), end=Conditions(), beside=(swing(),)).is_still
+    still = dust(amplitude=0.0, beside=(swing(amplitude=0.0),))
+    assert still.is_still and still.at(77) == still.at(0) == Conditions(steering_bias=-0.3)
+
+
+@pytest.mark.parametrize(
+    ("beside", "named"),
+    [
+        ((dust(kind="abrupt"),), "Drift.beside: optical_depth is moved by 2 drifts, expected one at most"),
+        ((swing(), swing()), "Drift.beside: steering_bias is moved by 2 drifts"),
+        (
+            (drift("linear", start=Conditions(gravity=2.0), end=Conditions(gravity=2.0, relief=0.1)),),
+            "Drift.beside holds gravity at 2.0, expected 3.72 as in the drift that it goes beside",
+        ),
+        ((Drift.none(Conditions(rover="msl")),), "Drift.beside holds rover at 'msl', expected None"),
+        ((dust(end=Conditions(relief=0.1), beside=(swing(),)),), "expected all in one tuple"),
+        (swing(), "Drift.beside is a Drift, expected a tuple"),
+        ((Conditions(),), "Drift.beside is a tuple of Conditions, expected a tuple of Drift"),
+    ],
+)
+def test_what_cannot_go_beside_is_refused(beside: Any, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        dust(beside=beside)
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -136,3 +209,22 @@ def test_every_number_moves_alone_by_every_schedule(name: str) -> None:
         assert moved.sum() == 1 and moved[list(RANGES).index(name)]
         way = (values[:, moved] - getattr(start, name)) / (far - getattr(start, name))
         assert way.min() >= -1e-6 and 0.2 < way.max() <= 0.5 + 1e-6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(
+    start=st.tuples(*[st.floats(0, 1)] * 6),
+    end=st.tuples(*[st.floats(0, 1)] * 6),
+    amplitude=st.floats(0, 1),
+    step=st.integers(0, 1000),
+)
+def test_every_wheel_moves_by_every_schedule(
+    kind: Kind, start: tuple[float, ...], end: tuple[float, ...], amplitude: float, step: int
+) -> None:
+    """Each wheel covers the schedule's share of its own way, in range, and nothing else moves."""
+    here, there = Conditions(wheel_health=start), Conditions(wheel_health=end)
+    path = Drift(kind=kind, start=here, end=there, period=128, amplitude=amplitude, seed=3)
+    now, share = path.at(step), path.share(step)
+    assert replace(now, wheel_health=start) == here
+    expected = [a + share * (b - a) for a, b in zip(start, end, strict=True)]
+    assert now.wheel_health == pytest.approx(expected, abs=1e-12)

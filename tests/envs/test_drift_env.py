@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from rover_cl_envs.streams import Segment, Stream, Task, abrupt
 from rover_cl_envs.world import World
 
 STAND = np.zeros(2, dtype=np.float32)
-GRAVITY, ORDER = 29, 31  # indices of the observation
+GRAVITY, ORDER, WHEEL = 29, 31, 24  # indices of the observation
 STEPS = 6  # of a segment
 LIGHT, HEAVY = (Task(name=n, conditions=Conditions(gravity=g)) for n, g in (("light", 3.72), ("heavy", 7.44)))
 
@@ -49,6 +50,18 @@ def test_smooth_drift_moves_every_step() -> None:
     env = env_of(slow_change())
     env.reset(seed=0)
     assert stand(env, 15) == pytest.approx([min(k / 10, 1.0) for k in range(15)], abs=1e-6)
+
+
+def test_numbers_beside_one_another_each_follow_their_schedule() -> None:
+    other = replace(LIGHT.conditions, wheel_health=(1, 1, 1, 0, 1, 1))
+    fault = Drift(kind="recurring", start=LIGHT.conditions, end=other, period=8)
+    slow = slow_change()
+    segment = replace(slow.segments[0], drift=replace(slow.segments[0].drift, beside=(fault,)))
+    env = env_of(replace(slow, segments=(segment,)))
+    env.reset(seed=0)
+    seen = np.array([env.step(STAND)[0][[GRAVITY, WHEEL]] for _ in range(15)])
+    np.testing.assert_allclose(seen[:, 0], [min(k / 10, 1.0) for k in range(15)], atol=1e-6)
+    assert seen[:, 1].tolist() == [1.0, 1.0, 1.0, 1.0, -1.0, -1.0, -1.0, -1.0] + [1.0] * 4 + [-1.0] * 3
 
 
 def test_reset_goes_on_with_the_stream_and_a_seed_begins_it_anew() -> None:

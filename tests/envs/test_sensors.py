@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from rover_cl_envs.air import HAZE
 from rover_cl_envs.conditions import RANGES, Conditions
 from rover_cl_envs.dynamics import STUCK_SLIP
+from rover_cl_envs.fuzz import missions_of, reward_bounds
+from rover_cl_envs.mission import Mission
 from rover_cl_envs.ring import BEARINGS, LIMIT, RING, ring_points
 from rover_cl_envs.ring import RANGES as DISTANCES
 from rover_cl_envs.rovers import MER
@@ -20,6 +22,7 @@ from rover_cl_envs.scene import Scene
 from rover_cl_envs.sensors import BLOCKS, CUES, MARS_GRAVITY, SIZE
 from rover_cl_envs.spaces import observation_space
 from rover_cl_envs.vector_env import MarsRoverVectorEnv
+from rover_cl_envs.world import World
 
 ROVERS = 64
 AHEAD = np.tile(np.array([1.0, 0.0], dtype=np.float32), (ROVERS, 1))
@@ -249,7 +252,8 @@ def test_bright_ground_is_soft_where_the_cue_says_so() -> None:
 
 
 SYSTEMS = tuple(BLOCKS)
-FUZZED = MarsRoverVectorEnv(4, num_maps=2, time_limit=6, systems=SYSTEMS)
+FUZZED_WORLD = World(num_maps=2, time_limit=6, systems=SYSTEMS)
+FUZZED = MarsRoverVectorEnv(4, world=FUZZED_WORLD)
 
 
 def test_dust_hides_what_is_far_and_nothing_under_a_clear_sky() -> None:
@@ -270,22 +274,25 @@ def test_dust_hides_what_is_far_and_nothing_under_a_clear_sky() -> None:
     health=st.tuples(*[st.floats(0, 1)] * 6),
     actions=st.lists(st.tuples(*[st.floats(-1, 1, width=32)] * 2), min_size=1, max_size=12),
     rover=st.sampled_from((None, "sojourner", "msl", "m2020")),
+    mission=st.sampled_from((None, *missions_of(FUZZED_WORLD))),
     seed=st.integers(0, 2**31),
 )
 @settings(deadline=None, max_examples=80)
-def test_observations_keep_to_their_space_in_any_world(
+def test_observations_keep_to_their_space_and_rewards_to_their_bounds_in_any_world(
     scalars: dict[str, Any],
     health: tuple[float, ...],
     actions: list[tuple[float, float]],
     rover: str | None,
+    mission: Mission | None,
     seed: int,
 ) -> None:
-    FUZZED.set_conditions(Conditions(wheel_health=health, rover=rover, **scalars))
+    FUZZED.set_conditions(Conditions(wheel_health=health, rover=rover, mission=mission, **scalars))
     space = observation_space(SYSTEMS)
+    low, high = reward_bounds(mission or FUZZED_WORLD.mission)
     told = [FUZZED.reset(seed=seed)[0]]
     for action in actions:
         observations, rewards, *_ = FUZZED.step(np.tile(np.array(action, dtype=np.float32), (4, 1)))
-        assert np.isfinite(rewards).all()
+        assert ((rewards >= low) & (rewards <= high)).all()
         told.append(observations)
     for observation in np.concatenate(told):
         assert observation in space

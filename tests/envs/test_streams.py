@@ -41,6 +41,21 @@ def test_every_stream_is_sound(name: str) -> None:
     assert stream == STREAMS[name]()
 
 
+@pytest.mark.parametrize("name", STREAMS)
+def test_no_shipped_stream_goes_through_the_end_of_the_year(name: str) -> None:
+    """So the rule that seasons run forward changes none of them, not in the last bit."""
+    for segment in STREAMS[name]().segments:
+        drift, start, end = segment.drift, segment.drift.start.season, segment.drift.end.season
+        for step in range(0, segment.steps, max(segment.steps // 50, 1)):
+            share = drift.share(step)
+            assert drift.at(step).season == (end if share == 1 else start + share * (end - start))
+
+
+def test_a_file_is_no_name_of_a_stream() -> None:
+    with pytest.raises(ValueError, match=r"'my.toml' is a file, .*read_stream\('my.toml'\)"):
+        get_stream("my.toml")
+
+
 def test_unknown_stream_names_the_nearest() -> None:
     with pytest.raises(
         ValueError, match=r"unknown stream 'look-alike'.*Did you mean 'lookalike'.*target-swap"
@@ -81,6 +96,9 @@ def test_with_steps_scales_drifts_along() -> None:
     assert short.total_steps == 10 and short.segments[0].drift.period == 6
     assert short.at(3).gravity == pytest.approx(stream.at(30).gravity)
     assert stream.with_steps(1).segments[0].drift.period == 1
+    swing = Drift(kind="sinusoidal", start=A.conditions, end=replace(A.conditions, relief=0.1), period=20)
+    both = replace(stream, segments=(Segment(task=1, drift=replace(drift, beside=(swing,)), steps=100),))
+    assert both.with_steps(1000).at(150) == both.at(15)
 
 
 def test_first_keeps_the_tasks_that_are_trained() -> None:
@@ -214,6 +232,10 @@ def test_bodies_need_their_system(name: str) -> None:
         abrupt("s", "", (alone, met), (0, 1))
     there = Drift(kind="linear", start=alone.conditions, end=met.conditions)
     segments = (Segment(task=0, drift=there),)
+    with pytest.raises(ValueError, match=rf"segment 1: Conditions\.{name} is 0\.5"):
+        Stream(name="s", description="", tasks=(alone,), segments=segments)
+    beside = Drift.none(alone.conditions)
+    segments = (Segment(task=0, drift=replace(beside, beside=(there,))),)
     with pytest.raises(ValueError, match=rf"segment 1: Conditions\.{name} is 0\.5"):
         Stream(name="s", description="", tasks=(alone,), segments=segments)
     assert abrupt("s", "", (alone, met), (0, 1), world=World(systems=("bodies",))).at(0) == alone.conditions

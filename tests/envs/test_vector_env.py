@@ -195,6 +195,16 @@ def test_followed_drift_moves_with_the_steps_of_all_rovers() -> None:
     assert envs.step(np.zeros((4, 2)))[0][0, 29] < 0
 
 
+def test_what_goes_beside_a_followed_drift_moves_too() -> None:
+    dead = Conditions(wheel_health=(0, 1, 1, 1, 1, 1))
+    fault = Drift(kind="abrupt", start=Conditions(), end=dead, period=16)
+    envs = MarsRoverVectorEnv(4, **MAPS)
+    envs.reset(seed=0)
+    envs.follow(Drift(kind="abrupt", start=Conditions(), end=Conditions(), beside=(fault,)))
+    seen = [envs.step(np.zeros((4, 2)))[0][0, 21] for _ in range(6)]
+    assert seen == [1, 1, 1, 1, -1, -1]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

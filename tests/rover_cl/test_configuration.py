@@ -8,6 +8,7 @@ import json
 import pytest
 
 from rover_cl.configuration import RunConfig, read_config
+from rover_cl.records import difference_between
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.rovers import MSL, Rover
@@ -33,6 +34,36 @@ def test_a_recorded_stream_comes_back_with_its_rovers(rover: str | Rover | None,
     stream = swapped(rover, world)
     description = json.loads(json.dumps({"config": {"stream": "a:b"}, "stream": dataclasses.asdict(stream)}))
     assert read_config(description).recorded == stream
+
+
+def gliding() -> Stream:
+    here, swung = Conditions(), Conditions(steering_bias=0.3)
+    swing = Drift(kind="sinusoidal", start=here, end=swung, period=100)
+    dust = Drift(kind="linear", start=here, end=Conditions(optical_depth=3.0), period=9000, beside=(swing,))
+    return dataclasses.replace(
+        swapped(None, "mer"), segments=(Segment(task=1, drift=dust), Segment(task=0, drift=swing))
+    )
+
+
+def test_a_recorded_stream_comes_back_with_what_drifts_beside() -> None:
+    description = json.loads(
+        json.dumps({"config": {"stream": "a:b"}, "stream": dataclasses.asdict(gliding())})
+    )
+    assert read_config(description).recorded == gliding()
+
+
+def test_a_run_recorded_before_drifts_had_others_beside_them_is_the_same_run() -> None:
+    today = RunConfig(stream="steer-bias").describe()
+    before = json.loads(json.dumps(today))
+    for segment in before["stream"]["segments"]:
+        assert segment["drift"].pop("beside") == []
+    assert difference_between(before, today) is None and difference_between(today, before) is None
+    assert read_config(before).build_stream() == RunConfig(stream="steer-bias").build_stream()
+    moved = json.loads(json.dumps(dataclasses.asdict(gliding())))
+    still = json.loads(json.dumps(moved))
+    del still["segments"][0]["drift"]["beside"]
+    told = difference_between(still, moved)
+    assert told is not None and told.startswith("segments[0].drift.beside is null there and [{")
 
 
 @pytest.mark.parametrize("name", STREAMS)

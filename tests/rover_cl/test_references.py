@@ -38,7 +38,8 @@ def test_tasks_keep_the_world_of_their_stream() -> None:
 
 def test_tasks_of_a_file_and_of_a_module(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
-    file.write_text('name = "mine"\n[[tasks]]\nname = "a"\n[[tasks]]\nname = "b"\n[[segments]]\ntask = "a"\n')
+    both = "".join(f'[[tasks]]\nname = "{name}"\n[[segments]]\ntask = "{name}"\n' for name in "ab")
+    file.write_text(f'name = "mine"\n{both}')
     assert [task.name for task, _ in find_tasks([str(file)])] == ["a", "b"]
     assert [task.name for task, _ in find_tasks([f"{file}:b"])] == ["b"]
     module = "rover_cl_envs.mixtures:mars10"

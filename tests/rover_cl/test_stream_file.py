@@ -7,6 +7,7 @@ import pytest
 from rover_cl import stream_file
 from rover_cl.catalogue import find_stream
 from rover_cl.configuration import RunConfig, read_config
+from rover_cl.listing import contents
 from rover_cl.records import run_path
 from rover_cl.stream_file import read_stream
 from rover_cl_envs.conditions import Conditions
@@ -14,6 +15,7 @@ from rover_cl_envs.drift import Drift
 from rover_cl_envs.drift_env import MarsDriftEnv
 from rover_cl_envs.mission import Mission
 from rover_cl_envs.rovers import Rover
+from rover_cl_envs.sites import get_site
 from rover_cl_envs.streams import SHORT, Segment, Stream, Task
 from rover_cl_envs.world import World
 
@@ -51,6 +53,9 @@ FIRM = Conditions()
 SOFT = Conditions(ground_fluffiness=0.5, wheel_health=(0.0, 1, 1, 1, 1, 1))
 
 
+BIASED = [Conditions(steering_bias=bias) for bias in (-0.3, 0.3)]
+
+
 def written(folder: Path, text: str = TEXT) -> Path:
     path = folder / "mine.toml"
     path.write_text(text)
@@ -81,6 +86,48 @@ def test_the_example_of_the_docstring_works(tmp_path: Path) -> None:
     text = stream_file.__doc__.split("\n\n", 1)[1].rsplit("\n\n", 1)[0]
     stream = read_stream(written(tmp_path, text))
     assert [len(stream.tasks), len(stream.segments), stream.world.time_limit] == [2, 2, 150]
+    sand = dataclasses.replace(get_site("gale").conditions, ground_fluffiness=0.5)
+    assert [task.conditions for task in stream.tasks] == [FIRM, sand]
+    swing = Drift(kind="sinusoidal", start=BIASED[0], end=BIASED[1], period=20_000)
+    drift = Drift(kind="linear", start=FIRM, end=sand, period=150_000, beside=(swing,))
+    assert stream.segments[1].drift == drift
+    segments = contents(str(tmp_path / "mine.toml"))
+    assert segments[1]["drift"] == "linear + sinusoidal"
+    assert (
+        segments[1]["set"].split()[0] == "ground_fluffiness=0.5" and "steering_bias=0.3" in segments[1]["set"]
+    )
+
+
+def test_ends_of_a_drift_are_tasks_or_conditions_over_the_usual_ones(tmp_path: Path) -> None:
+    beside = '[{ kind = "recurring", period = 9, start = "firm", end = { gravity = 9 } }]'
+    text = TEXT.replace("period = 150 }", f"period = 150, end = {{ relief = 0.1 }}, beside = {beside} }}")
+    quake = Drift(kind="recurring", start=FIRM, end=Conditions(gravity=9.0), period=9)
+    rough = dataclasses.replace(SOFT, relief=0.1)
+    drift = Drift(kind="linear", start=FIRM, end=rough, period=150, beside=(quake,))
+    assert read_stream(str(written(tmp_path, text))).segments[1].drift == drift
+    crossing = text.replace(
+        'start = "firm", end = { gravity = 9 }', "start = { latitude = 9 }, end = { season = 9 }"
+    )
+    quake = dataclasses.replace(quake, start=Conditions(latitude=9.0), end=Conditions(season=9.0))
+    drift = dataclasses.replace(drift, beside=(quake,))
+    assert read_stream(written(tmp_path, crossing)).segments[1].drift == drift
+
+
+@pytest.mark.parametrize(
+    ("table", "conditions"),
+    [
+        ('site = "gale"', get_site("gale").conditions),
+        (
+            'relief = 0.01, site = "viking1"',
+            dataclasses.replace(get_site("viking1").conditions, relief=0.01),
+        ),
+    ],
+)
+def test_a_site_lies_below_the_conditions_of_a_task(
+    tmp_path: Path, table: str, conditions: Conditions
+) -> None:
+    text = TEXT.replace("ground_fluffiness = 0.5, wheel_health = [0, 1, 1, 1, 1, 1]", table)
+    assert read_stream(written(tmp_path, text)).tasks[1].conditions == conditions
 
 
 def test_a_rover_of_ones_own_drives_from_a_file(tmp_path: Path) -> None:
@@ -146,7 +193,7 @@ def test_a_run_records_it_and_outlives_the_file(tmp_path: Path) -> None:
         (
             "ground_fluffiness = 0.5",
             'ground_fluffiness = "soft"',
-            "task 'soft': ground_fluffiness: Input should be a valid number",
+            "task 'soft': ground_fluffiness: expected a number, found 'soft'",
         ),
         ("steps = 300", "steps = 0", r"segment 2: Segment.steps is 0"),
         ('task = "firm"', 'task = "film"', "segment 1: unknown task 'film'.* Did you mean 'firm'"),
@@ -161,7 +208,7 @@ def test_a_run_records_it_and_outlives_the_file(tmp_path: Path) -> None:
         ("reach = 2", 'kind = "imag"', "world: mission: unknown kind 'imag'. Did you mean 'image'"),
         ("[[segments]]", "[[segment]]", "unknown field 'segment'. Did you mean 'segments'"),
         ('task = "soft"', 'tsk = "soft"', "segment 2: unknown field 'tsk'. Did you mean 'task'"),
-        ('[["firm", "soft"]]', '["firm"]', "conflict 1: Input should be a valid list, found 'firm'"),
+        ('[["firm", "soft"]]', '["firm"]', "conflict 1: expected a list, found 'firm'"),
         ('start = "soft"', 'start = "soap"', "segment 3: drift.start: unknown task 'soap'"),
         ("reach = 2", "reech = 2", "world: mission: unknown field 'reech'.* Did you mean 'reach'"),
         ("time_limit = 150", "time_limits = 150", "world: unknown field 'time_limits'"),
@@ -177,7 +224,57 @@ def test_a_run_records_it_and_outlives_the_file(tmp_path: Path) -> None:
         ('name = "soft"', 'name = "firm"', "tasks: two have the name 'firm'"),
         ('name = "soft"', "name = 3", "task 2: name: .*string, found 3"),
         ('["firm", "soft"]', '["firm", "firm"]', "conflicts holds .0, 0., expected pairs of two different"),
-        ("ground_fluffiness = 0.5", "ground_fluffiness = true", "task 'soft': ground_fluffiness is true"),
+        (
+            "ground_fluffiness = 0.5",
+            "ground_fluffiness = true",
+            "ground_fluffiness: expected a number, found true",
+        ),
+        ("ground_fluffiness = 0.5", 'steering_bias = "0.3"', "steering_bias: expected a number, found '0.3'"),
+        ("ground_fluffiness = 0.5", "relief = 1979-05-27", "relief: expected a number, found '1979-05-27'"),
+        ("[0, 1, 1, 1, 1, 1]", "[0, 1, 1, true, 1, 1]", "wheel_health 4: expected a number, found true"),
+        ("[0, 1, 1, 1, 1, 1]", "1", "task 'soft': wheel_health: expected a list, found 1"),
+        ('name = "soft"', "name = 1979-05-27", "task 2: name: expected a string, found 1979-05-27"),
+        ("ground_fluffiness = 0.5", "rover = 3", "task 'soft': rover: expected a name or a table, found 3"),
+        ("ground_fluffiness = 0.5", 'site = "gail"', "task 'soft': unknown site 'gail'. Did you mean 'gale'"),
+        ("ground_fluffiness = 0.5", "site = [1]", "task 'soft': unknown site '.1.'"),
+        ("ground_fluffiness = 0.5", 'sight = "gale"', "unknown field 'sight'. Did you mean 'site'"),
+        ("conditions = {", "conditions = 3 #", "task 2: conditions: expected a table, found 3"),
+        ("time_limit = 150", 'time_limit = "150"', "world: time_limit: expected an integer, found '150'"),
+        ("cues = false", "cues = 1", "world: cues: expected true or false, found 1"),
+        ("cues = false", 'systems = "power"', "world: systems: expected a list, found 'power'"),
+        ("mission = { reach = 2 }", 'mission = "image"', "world: mission: expected a table, found 'image'"),
+        ("period = 150 ", 'period = "150" ', "segment 2: drift: period: expected an integer, found '150'"),
+        ('kind = "linear", ', "", "segment 2: drift: kind: missing, expected one"),
+        (
+            'drift = { kind = "linear", period = 150 }',
+            'drift = "linear"',
+            "drift: expected a table, found 'li",
+        ),
+        (
+            'end = "firm"',
+            "end = { reliev = 1 }",
+            "segment 3: drift.end: unknown field 'reliev'.* 'relief'",
+        ),
+        ("period = 150", "beside = 3", "segment 2: drift.beside: expected a list of tables, found 3"),
+        ("period = 150", 'beside = [{ kind = "abrupt" }]', "segment 2: drift.beside 1: end: missing"),
+        (
+            "period = 150",
+            'beside = [{ kind = "abrupt", end = "soft" }]',
+            "segment 2: drift: Drift.beside: ground_fluffiness is moved by 2 drifts",
+        ),
+        ('name = "mine"', 'name = ""', "name is '', expected one that can name a file"),
+        (
+            'name = "mine"',
+            'name = "a/b"',
+            "name is 'a/b', expected one that can name a file, without slashes",
+        ),
+        ('name = "soft"', 'name = " "', "task 2: name is ' ', expected one that can name a file"),
+        ('name = "soft"', "name = 'a\\b'", "task 2: name is 'a.*b', expected one"),
+        (
+            '[[segments]]\ntask = "firm"',
+            "",
+            "task 'firm' is trained by no segment, expected one at least",
+        ),
         (
             "ground_fluffiness = 0.5",
             "martian = 1",
@@ -187,7 +284,7 @@ def test_a_run_records_it_and_outlives_the_file(tmp_path: Path) -> None:
         (
             "ground_fluffiness = 0.5",
             'rover = { name = "x" }',
-            "task 'soft': rover: Rover: mass: Field required",
+            "task 'soft': rover: mass: missing, expected one",
         ),
         (
             "ground_fluffiness = 0.5",
@@ -195,12 +292,13 @@ def test_a_run_records_it_and_outlives_the_file(tmp_path: Path) -> None:
             "task 'soft': Conditions.mission is of kind 'image' and not the world's own",
         ),
         ("cues = false", 'systems = ["power", "power"]', "World.systems is .*, expected each system once"),
-        ('name = "mine"', "", "name: Field required"),
+        ('name = "mine"', "", "name: missing, expected one"),
         ('name = "mine"', "name = mine", "is not TOML"),
     ],
 )
 def test_a_mistake_is_named_with_file_and_field(tmp_path: Path, old: str, new: str, message: str) -> None:
-    path = written(tmp_path, TEXT.replace(old, new, -1 if old.startswith("[[seg") else 1))
+    assert old in TEXT
+    path = written(tmp_path, TEXT.replace(old, new, -1 if old == "[[segments]]" else 1))
     with pytest.raises(ValueError, match=message) as caught:
         find_stream(str(path))
     assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)

@@ -229,6 +229,24 @@ def test_the_strip_shows_the_conditions_that_drift() -> None:
     assert lived.max() == pytest.approx(0.25 * len(lane), abs=4)  # as far as the agent is
 
 
+def test_the_strip_shows_each_number_by_its_own_schedule() -> None:
+    here = Conditions()
+    swing = Drift(kind="sinusoidal", start=here, end=Conditions(steering_bias=0.6), period=50)
+    dust = Drift(kind="linear", start=here, end=Conditions(optical_depth=5.0), period=200, beside=(swing,))
+    stream = Stream(
+        name="s",
+        description="",
+        tasks=(Task(name="a", conditions=here),),
+        segments=(Segment(task=0, drift=dust, steps=200),),
+    )
+    paths = {path.name: path.values for path in drifting(stream)}
+    assert list(paths) == ["steering bias", "optical depth"]
+    assert (np.diff(paths["optical depth"]) >= 0).all()
+    turns = np.flatnonzero(np.diff(np.sign(np.diff(paths["steering bias"]))))
+    assert len(turns) >= 7  # four times there and back
+    assert {"steering_bias", "optical_depth"} <= set(told(stream, 0)[:3])
+
+
 def test_the_strip_tells_the_value_at_the_agents_place() -> None:
     """At the first step of a segment that is the segment's own."""
     stream = get_stream("mars100")
