@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from rover_cl_envs.addresses import addresses
 from rover_cl_envs.bodies import BODIES
-from rover_cl_envs.camera import CHANNELS, PIXELS
 from rover_cl_envs.compiled import Bits, Layers
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.dynamics import CRATERS, CRUST, RIPPLES, STATE, TARS
 from rover_cl_envs.fleet import Fleet
+from rover_cl_envs.frame import CHANNELS, PIXELS
 from rover_cl_envs.grid import SIDE, words_of
 from rover_cl_envs.landforms import no_landforms
 from rover_cl_envs.mission import REWARD_TERMS, RUNNING, Mission

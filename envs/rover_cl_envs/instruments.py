@@ -8,7 +8,7 @@
 | `dark_bearings` | heights and albedo of whole bearings, from ahead outwards | they read 0 |
 
 No number of the observation says that an instrument errs: by design it shows in inconsistency only. All sizes
-are chosen.
+are chosen. Pictures err likewise (camera.py).
 """
 
 from __future__ import annotations
@@ -63,12 +63,18 @@ def turn_bearings(count: int, error: Lane, ahead: Lane, left: Lane) -> None:
         ahead[i], left[i] = cos * on - sin * off, sin * on + cos * off
 
 
+@compiled
+def heights_err(c: Row) -> bool:
+    """Whether the heights of the ground do."""
+    return c[HEIGHT_BIAS] != 0.0 or c[HEIGHT_NOISE] > 0.0
+
+
 @compiled_within
 def shift_heights(c: Row, generator: NDArray[np.uint64], heights: Row) -> None:
     """Add bias and noise to the heights of the ring (24,), as observed; draws only where there is noise."""
-    bias, noise = c[HEIGHT_BIAS], c[HEIGHT_NOISE]
-    if bias == 0.0 and noise == 0.0:
+    if not heights_err(c):
         return
+    bias, noise = c[HEIGHT_BIAS], c[HEIGHT_NOISE]
     errors = _errors()
     for p in range(RING_POINTS):
         errors[p] = bias
@@ -82,6 +88,18 @@ def shift_heights(c: Row, generator: NDArray[np.uint64], heights: Row) -> None:
 
 
 @compiled
+def dark_count(c: Row) -> int:
+    """How many bearings of the ring are dark."""
+    return int(c[DARK] + 1e-3)
+
+
+@compiled
+def dark_bearing(k: int) -> int:
+    """The bearing of the ring that is dark as number k, from ahead outwards: 0, 1, 7, 2, 6, 3, 5, 4."""
+    return (k + 1) // 2 if k % 2 == 1 else (BEARINGS - k // 2) % BEARINGS
+
+
+@compiled
 def distort(s: Row, c: Row, out: Row) -> None:
     """Scale the odometry, and blank the ring's dark bearings, in the observation `out` (80,)."""
     if c[ODOMETRY] != 1.0:
@@ -89,8 +107,6 @@ def distort(s: Row, c: Row, out: Row) -> None:
         for side in range(2):
             if abs(s[WHEEL_L + side]) >= AT_REST:
                 out[8 + side] = 1.0 - c[ODOMETRY] * (1.0 - out[8 + side])
-    for k in range(int(c[DARK] + 1e-3)):
-        # From ahead outwards: 0, 1, 7, 2, 6, 3, 5, 4.
-        bearing = (k + 1) // 2 if k % 2 == 1 else (BEARINGS - k // 2) % BEARINGS
-        at = RING + POINT_NUMBERS * bearing
+    for k in range(dark_count(c)):
+        at = RING + POINT_NUMBERS * dark_bearing(k)
         out[at : at + POINT_NUMBERS] = 0.0

@@ -73,6 +73,15 @@ def _write_keys(first: np.uint64, generators: NDArray[np.uint64]) -> None:
         generators[i, COUNTER] = np.uint64(0)
 
 
+@compiled
+def branch_key(generator: NDArray[np.uint64]) -> np.uint64:
+    """Key of a generator that branches off a row (2,), which stays as it is: its draws shift nobody's.
+
+    Another one after each draw of the row; made of a draw, as SplitMix64 splits.
+    """
+    return _mixed(~_mixed(generator[KEY] + generator[COUNTER] * _GOLDEN))
+
+
 def seeded(seed: int, count: int) -> NDArray[np.uint64]:
     """Generators (count, 2) of the rovers seed, seed + 1, ...; row i is that of a lone rover of seed + i."""
     generators = np.empty((count, 2), dtype=np.uint64)

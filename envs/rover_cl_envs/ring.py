@@ -109,11 +109,11 @@ def _raise(c: Row, cos: float, sin: float, ahead: Row, left: Row, foot: int, cel
 
 
 @compiled_within
-def _raise_forms(c: Row, foot: int, forms: Words, heights: Row) -> None:
-    """Add the heights of landforms above those under the rover."""
+def raise_forms(count: int, c: Row, foot: int, forms: Words, heights: Row) -> None:
+    """Add the heights of landforms above those under the rover, whose cell has those of `foot`."""
     craters, ripples, tars = c[CRATERS], c[RIPPLES], c[TARS]
     lift = cell_height(layers_of(foot), craters, ripples, tars)
-    for p in range(RING_POINTS):
+    for p in range(count):
         heights[p] = heights[p] + (cell_height(layers_of(forms[p]), craters, ripples, tars) - lift)
 
 
@@ -130,17 +130,17 @@ def _see(c: Row, cells: Words, heights: Row, shades: Row) -> None:
 
 
 @compiled_within
-def _see_crust(c: Row, numbers: Row, forms: Words, broken: Broken, bits: Row, shades: Row) -> None:
+def see_crust(count: int, c: Row, numbers: Row, forms: Words, broken: Broken, bits: Row, shades: Row) -> None:
     """Write the albedo of crust over that of the ground, where none of it is broken."""
     cover, look = c[CRUST], c[CRUST_LOOK]
-    for p in range(RING_POINTS):
+    for p in range(count):
         bits[p] = 0
     if has_broken(broken):
-        for p in range(RING_POINTS):
+        for p in range(count):
             bits[p] = byte_of(numbers[p])
-        for p in range(RING_POINTS):
+        for p in range(count):
             bits[p] = broken.cells[bits[p]]
-    for p in range(RING_POINTS):
+    for p in range(count):
         whole = bit_in(bits[p], numbers[p]) == 0
         bare = shades[p]
         over = clip(crusted(float(bare), look))
@@ -185,10 +185,10 @@ def look_around(
     if formed:
         for p in range(RING_POINTS):
             forms[p] = words[2 * np.uint64(numbers[p]) + 1]
-        _raise_forms(c, words[foot + 1], forms, heights)
+        raise_forms(RING_POINTS, c, words[foot + 1], forms, heights)
     _see(c, cells, heights, shades)
     if formed and c[CRUST] * c[CRUST_LOOK] != 0.0:
-        _see_crust(c, numbers, forms, broken, _bits(), shades)
+        see_crust(RING_POINTS, c, numbers, forms, broken, _bits(), shades)
     if c[OPTICAL_DEPTH] > HAZE:
         _fade(c[OPTICAL_DEPTH], heights, shades)
 

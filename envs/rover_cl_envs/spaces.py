@@ -9,8 +9,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rover_cl_envs.camera import CHANNELS, PIXELS
 from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.frame import CHANNELS, PIXELS
 from rover_cl_envs.sensors import LIMIT, observation_size
 
 ACTION_TYPES = ("continuous", "discrete")

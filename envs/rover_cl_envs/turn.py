@@ -113,8 +113,10 @@ def picture(i: int, a: Addresses, vectors: Rows, row: int, out: Pictures) -> Non
     """Take rover i's picture, where pictures are taken; that row of `vectors` is what it was just told."""
     rovers, setting = rovers_at(a), setting_at(a)
     if setting.pixels:
-        words = setting.words[rovers.counters[i, MAP]]
-        photograph(rovers.state[i], conditions_of(i, rovers), vectors[row], words, setting.cues, out[row])
+        s, c, words = rovers.state[i], conditions_of(i, rovers), setting.words[rovers.counters[i, MAP]]
+        broken, generator = broken_by(i, rovers), rovers.generators[i]
+        bodies = rovers.bodies[i : i + (1 if setting.blocks[BODIES_BLOCK] >= 0 else 0)]
+        photograph(s, c, vectors[row], words, broken, bodies, setting.cues, generator, out[row])
 
 
 @compiled

@@ -16,20 +16,13 @@ from stable_baselines3.common.env_checker import check_env as sb3_check
 
 from rover_cl_envs import Conditions, MarsRoverEnv, MarsRoverVectorEnv
 from rover_cl_envs import dynamics as d
-from rover_cl_envs.camera import (
-    AHEAD_ROWS,
-    ALBEDO,
-    DIAL,
-    HEIGHT,
-    MARKS,
-    METRES,
-    OTHER,
-    PIXELS,
-    TOLD,
-    UNTOLD,
-    photograph,
-)
-from rover_cl_envs.grid import words_of
+from rover_cl_envs.air import HAZE, seen
+from rover_cl_envs.bodies import BODIES, DEVIL, EAST, KIND, MONSTER, NORTH, RADIUS, SLOT
+from rover_cl_envs.camera import DIAL, photograph
+from rover_cl_envs.camera_marks import OTHER, TOLD, UNTOLD, VISITOR, WHIRL
+from rover_cl_envs.frame import AHEAD_ROWS, ALBEDO, HEIGHT, MARKS, METRES, PIXELS
+from rover_cl_envs.grid import PERIOD, words_of
+from rover_cl_envs.landforms import Broken
 from rover_cl_envs.ring import RING
 from rover_cl_envs.sensors import SIZE
 from rover_cl_envs.terrain import CELL
@@ -49,20 +42,36 @@ class Photographer:
         self.state: NDArray[np.float32] = self._batch.state[0]
         self.vector: NDArray[np.float32] = self._batch.vectors[0].copy()
         self.ground: NDArray[np.int16] = np.zeros((256, 256, 4), dtype=np.int16)
+        self.bodies = np.zeros((0, BODIES), dtype=np.float32)
 
     def at(self, x: float, y: float, yaw: float) -> None:
         self.state[[d.X, d.Y, d.YAW]] = x, y, yaw
 
     def target(self, which: int, ahead: float, left: float) -> None:
         """Put a target so many metres ahead and to the left of the rover."""
-        x, y, yaw = (float(self.state[k]) for k in (d.X, d.Y, d.YAW))
         column = d.TARGET_AX + 2 * which
-        self.state[column] = x + ahead * math.cos(yaw) - left * math.sin(yaw)
-        self.state[column + 1] = y + ahead * math.sin(yaw) + left * math.cos(yaw)
+        self.state[column], self.state[column + 1] = self._place(ahead, left)
+
+    def body(self, kind: float, ahead: float, left: float, radius: float) -> None:
+        """Let a body be there, and no other one."""
+        self.bodies = np.zeros((1, BODIES), dtype=np.float32)
+        slot = 0 if kind == DEVIL else 3
+        self.bodies[0, SLOT * slot + KIND], self.bodies[0, SLOT * slot + RADIUS] = kind, radius
+        # A period away: a map goes on beyond its edge.
+        east, north = self._place(ahead, left)
+        self.bodies[0, SLOT * slot + EAST], self.bodies[0, SLOT * slot + NORTH] = east + PERIOD, north
+
+    def _place(self, ahead: float, left: float) -> tuple[float, float]:
+        x, y, yaw = (float(self.state[k]) for k in (d.X, d.Y, d.YAW))
+        east = x + ahead * math.cos(yaw) - left * math.sin(yaw)
+        return east, y + ahead * math.sin(yaw) + left * math.cos(yaw)
 
     def picture(self, cues: bool = True) -> NDArray[np.uint8]:
         picture, words = np.full((3, PIXELS, PIXELS), 77, dtype=np.uint8), words_of(self.ground[None])[0]
-        photograph(self.state, self._batch.conditions[0], self.vector, words, cues, picture)
+        rovers, c = self._batch.rovers, self._batch.conditions[0]
+        broken = Broken(cells=rovers.broken[0], some=rovers.broke[0:1])
+        generator = rovers.generators[0]
+        photograph(self.state, c, self.vector, words, broken, self.bodies, cues, generator, picture)
         return picture
 
 
@@ -222,6 +231,107 @@ def test_marks_keep_within_the_picture_above_four_rows_of_instruments() -> None:
         assert len(spots) == 25 and spots[:, 0].max() == (4 if ahead > 0 else PIXELS - 4 * DIAL - 1)
 
 
+@pytest.mark.parametrize("bearing", [-2.8, -0.6, 0.4, 1.9])
+def test_a_mark_stands_where_an_erring_bearing_says(bearing: float) -> None:
+    errs, true = Photographer(bearing_noise=0.1), Photographer()
+    for scene in (errs, true):
+        scene.at(30.0, 20.0, 0.8)
+        scene.target(1, 4.1, 4.1)
+    errs.vector[5:7] = true.vector[5:7] = math.sqrt(0.5)
+    errs.target(0, 2.9, 0.0)
+    errs.vector[1:3] = math.cos(bearing), math.sin(bearing)
+    true.target(0, 2.9 * math.cos(bearing), 2.9 * math.sin(bearing))
+    np.testing.assert_array_equal(errs.picture()[MARKS], true.picture()[MARKS])
+    true.target(0, 2.9, 0.0)
+    assert (errs.picture()[MARKS] != true.picture()[MARKS]).any()
+
+
+def test_marks_err_as_the_vector_of_the_same_step() -> None:
+    world = Conditions(bearing_noise=0.4, bearing_bias=0.2)
+    envs = MarsRoverVectorEnv(32, num_maps=1, conditions=world, observation="pixels", threads=1)
+    envs.reset(seed=2)
+    for _ in range(3):
+        pictures = envs.step(np.full((32, 2), 0.3, dtype=np.float32))[0]
+        vectors, found = envs._batch.vectors, 0
+        for vector, picture in zip(vectors, pictures, strict=True):
+            # Where the mark of A, a full square, is whole and no other's.
+            spots = np.argwhere(picture[MARKS, :OPEN_SKY] == (TOLD if vector[31] > 0 else OTHER))
+            if len(spots) != 25:
+                continue
+            up, side = AHEAD_ROWS - 0.5 - spots.mean(axis=0)[0], 31.5 - spots.mean(axis=0)[1]
+            off = math.atan2(side, up) - math.atan2(vector[2], vector[1])
+            within = math.hypot(up, side)
+            assert abs(math.remainder(off, 2 * math.pi)) < 1.2 / within
+            found += 1
+        assert found > 16
+
+
+def _above(scene: Photographer) -> NDArray[np.uint8]:
+    """Marks above the instruments, without the targets."""
+    for which in range(2):
+        scene.target(which, 200.0, 0.0)  # beyond the upper edge, in columns 30 to 34
+    marks = scene.picture()[MARKS, :OPEN_SKY].copy()
+    marks[:5, 30:35] = 0
+    return marks
+
+
+@pytest.mark.parametrize("yaw", [0.0, 2.4])
+def test_a_dust_devil_is_a_ring_as_wide_as_it_is(yaw: float) -> None:
+    scene = Photographer()
+    scene.at(63.5, 20.0, yaw)
+    scene.body(DEVIL, 4.1, -0.9, 2.0)
+    marks = _above(scene)
+    spots = np.argwhere(marks)
+    assert set(marks[marks > 0].tolist()) == {round(WHIRL)}
+    assert spots.mean(axis=0) == pytest.approx([AHEAD_ROWS - 0.5 - 20.5, 31.5 + 4.5], abs=0.1)
+    apart = np.hypot(spots[:, 0] - (AHEAD_ROWS - 0.5 - 20.5), spots[:, 1] - (31.5 + 4.5))
+    assert apart.min() > 9.4 and apart.max() < 10.6 and len(spots) > 50
+
+
+def test_the_martian_is_a_full_diamond() -> None:
+    scene = Photographer()
+    scene.at(63.5, 20.0, 0.5)
+    scene.body(MONSTER, 3.13, 2.06, 0.5)
+    marks = _above(scene)
+    row, column = AHEAD_ROWS - 15.65 - 0.5, 32 - 10.3 - 0.5
+    expected = np.add.outer(np.abs(np.arange(OPEN_SKY) - row), np.abs(np.arange(PIXELS) - column)) <= 3
+    assert expected.sum() in range(16, 26)
+    np.testing.assert_array_equal(marks, np.where(expected, round(VISITOR), 0))
+
+
+def test_bodies_are_shown_as_far_as_they_are_in_the_picture_and_below_marks() -> None:
+    scene = Photographer()
+    scene.at(30.0, 20.0, 0.5)
+    for ahead, left in ((15.0, 0.0), (0.0, 10.0), (-20.0, 3.0), (9.0, -30.0)):
+        scene.body(DEVIL, ahead, left, 2.0)
+        assert not _above(scene).any()
+    for ahead, left in ((9.5, 0.0), (0.0, 6.5), (9.9, -6.9), (-1.6, 0.0)):
+        scene.body(DEVIL, ahead, left, 2.0)
+        assert 0 < len(np.argwhere(_above(scene))) < 60
+    scene.body(MONSTER, 3.1, 2.1, 0.5)
+    scene.target(0, 3.1, 2.1)
+    marks = scene.picture()[MARKS, :OPEN_SKY]
+    assert (marks == TOLD).sum() == 25 and (marks == round(VISITOR)).any()  # the diamond's tips stick out
+    # Instruments hide what is behind the rover.
+    scene.body(DEVIL, -2.5, 0.0, 3.0)
+    dials = scene.picture()[MARKS, OPEN_SKY:]
+    scene.bodies = scene.bodies[:0]
+    np.testing.assert_array_equal(scene.picture()[MARKS, PIXELS - DIAL :], dials[DIAL:])
+
+
+@pytest.mark.parametrize("depth", [HAZE, 4.0, 11.0])
+def test_dust_hides_bodies_as_it_does_the_ground(depth: float) -> None:
+    clear, hazy = Photographer(), Photographer(optical_depth=depth)
+    for scene in (clear, hazy):
+        scene.at(30.0, 20.0, 0.5)
+        scene.body(DEVIL, 1.2, 0.3, 2.0)
+    rows, columns = np.indices((OPEN_SKY, PIXELS))
+    far = METRES * np.hypot(AHEAD_ROWS - 0.5 - rows, columns - 31.5)
+    share = np.vectorize(seen)(far, depth) if depth > HAZE else np.ones_like(far)
+    np.testing.assert_allclose(_above(hazy), _above(clear) * share, atol=0.51)
+    assert (_above(hazy) < _above(clear)).any() == (depth > HAZE)
+
+
 def _actions(steps: int, count: int) -> NDArray[np.float32]:
     return np.random.default_rng(1).uniform(-1, 1, (steps, count, 2)).astype(np.float32)
 
@@ -247,9 +357,12 @@ def test_one_rover_or_many_one_thread_or_many_see_alike() -> None:
             np.testing.assert_array_equal(picture, seen[1][step + 1, i])
 
 
-def test_the_camera_changes_nothing_but_what_is_told() -> None:
+@pytest.mark.parametrize("errors", [{}, {"height_noise": 0.1, "bearing_noise": 0.2}], ids=["true", "noisy"])
+def test_the_camera_changes_nothing_but_what_is_told(errors: dict[str, Any]) -> None:
+    world = Conditions(**errors)
     plain, seen = (
-        MarsRoverVectorEnv(8, num_maps=2, observation=o, time_limit=9) for o in ("vector", "pixels")
+        MarsRoverVectorEnv(8, num_maps=2, observation=o, time_limit=9, conditions=world)
+        for o in ("vector", "pixels")
     )
     plain.reset(seed=3)
     assert seen.reset(seed=3)[0].dtype == np.uint8

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from rover_cl_envs.randomness import COUNTER, KEY, seeded, uniform
+from rover_cl_envs.randomness import COUNTER, KEY, branch_key, normal_at, seeded, uniform
 
 
 def draws(seed: int, count: int) -> NDArray[np.float64]:
@@ -57,3 +57,18 @@ def test_a_draw_is_a_function_of_key_and_counter() -> None:
     row[COUNTER] = 2
     assert uniform(row) == first[2]
     assert list(draws(7, 5)) == first
+
+
+def test_a_branch_shifts_nobody_and_is_another_one_after_each_draw() -> None:
+    rows, keys = seeded(0, 40), []
+    for _ in range(5):
+        before = rows.copy()
+        keys += [np.uint64(branch_key(row)) for row in rows]  # the kernel answers a plain int
+        np.testing.assert_array_equal(rows, before)
+        for row in rows:
+            uniform(row)
+    numbers = np.array([[normal_at(key, np.uint64(k + 1)) for k in range(400)] for key in keys])
+    assert len(set(keys)) == 200
+    assert abs(numbers.mean()) < 0.02 and numbers.std() == pytest.approx(1, abs=0.02)
+    related = np.corrcoef(numbers) - np.eye(200)
+    assert np.abs(related).max() < 0.3
