@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rover_cl_envs import palette
 from rover_cl_envs.ground_soil import stain
 from rover_cl_envs.ground_texture import Floats, crust_textures
+
+Pixels = NDArray[np.uint8]
 
 PALE = 0.52  # how far plates go towards their own colour; the rest is albedo
 DARK = 0.72  # likewise churned soil
 JOINT = 0.24  # how much darker the joints between plates are
 RAGGED = 0.20  # how far single plates reach over the edge of the crust, in shares of a cell
 SHELF = 1.6  # height of the crust's edge [px]
+RIM, STEEPEST = 1.3, 0.4  # how much brighter or darker that edge is where crust broke, and at most
 DOME = 0.30  # slope of a plate's rim
 TONES = 0.06  # how much plates differ in brightness
 CLODS = 0.16  # how uneven churned soil is
@@ -49,17 +53,17 @@ class Crust:
         stain(picture, self.churned * np.float32(DARK), palette.CHURNED)
 
 
-def crust_of(there: Floats, gone: Floats) -> Crust:
-    """The crust of a tile; its edge, and that of what is broken, goes more or less along the plates'.
+def crust_of(there: Floats, broken: bool) -> Crust:
+    """The crust of a tile; its edge goes more or less along the plates'.
 
     Args:
         there: share of crust at the beginning of the episode, (side, side), smoothed.
-        gone: likewise of that which broke since.
+        broken: all of it is broken, rather than none.
     """
     fine = crust_textures(len(there))
-    ragged = np.float32(RAGGED) * fine.plate
-    churned: Floats = (np.clip(4 * (gone + ragged - REACH) + 0.5, 0, 1) * (gone > LEAST)).astype(np.float32)
-    held: Floats = (np.clip(4 * (there + ragged - 0.5) + 0.5, 0, 1) * (1 - churned)).astype(np.float32)
+    torn, nothing = _torn(there), np.zeros_like(there)
+    edge = np.clip(4 * (there + RAGGED * fine.plate - 0.5) + 0.5, 0, 1).astype(np.float32)
+    churned, held = (torn, nothing) if broken else (nothing, edge)
     bright: Floats = 1 + held * (TONES * fine.plate - JOINT * fine.joint) + CLODS * churned * fine.clods
     down, right = np.gradient(held)
     return Crust(
@@ -69,3 +73,34 @@ def crust_of(there: Floats, gone: Floats) -> Crust:
         north=DOME * held * fine.rim_north - SHELF * down,
         bright=bright,
     )
+
+
+def crack(whole: Pixels, broken: Pixels, gone: Floats, towards: tuple[float, float]) -> Pixels:
+    """A tile of which some crust is broken: two tiles in one, so that a step of the wheels costs little.
+
+    Args:
+        whole: the tile with all its crust, (side, side, 3).
+        broken: the tile without.
+        gone: share of crust that is broken, (side, side), smoothed.
+        towards: horizontal direction of the sun, east and north, of length 1.
+    """
+    torn, picture = _torn(gone), whole.copy()
+    rows, columns = (np.flatnonzero(torn.max(axis=axis)) for axis in (1, 0))
+    if len(rows) < 2 or len(columns) < 2:
+        return picture
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    share: Floats = torn[box]
+    below: Floats = whole[box].astype(np.float32)
+    # The crust around stands higher: its edge is in the light or in the shade.
+    down, right = np.gradient(share)  # over rows, over columns
+    light = 1 + np.clip(RIM * (towards[0] * right - towards[1] * down), -STEEPEST, STEEPEST)
+    below += share[:, :, None] * (broken[box] - below)
+    picture[box] = np.clip(below * np.expand_dims(light, 2), 0, 255)
+    return picture
+
+
+def _torn(share: Floats) -> Floats:
+    """Churned soil, (side, side), 0 to 1, where that share of crust is broken."""
+    ragged = RAGGED * crust_textures(len(share)).plate
+    result: Floats = (np.clip(4 * (share + ragged - REACH) + 0.5, 0, 1) * (share > LEAST)).astype(np.float32)
+    return result

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rover_cl_envs.drawing import pygame
-from rover_cl_envs.ground_tile import light_of, paint_tile
+from rover_cl_envs.ground_tile import crack_tile, has_crust, light_of, paint_tile
 from rover_cl_envs.scene import Ground
 from rover_cl_envs.sunlight import MAP_SUN, Sun
 from rover_cl_envs.view import View
@@ -39,6 +39,7 @@ class GroundPicture:
         self._broken: NDArray[np.int64] = WHOLE
         self._gone: NDArray[np.bool_] | None = None
         self._tiles: dict[tuple[int, int], pygame.Surface] = {}
+        self._pairs: dict[tuple[int, int, int], tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}
         self._spare: list[pygame.Surface] = []
 
     @property
@@ -78,6 +79,7 @@ class GroundPicture:
             self._ground, self._sun, self._light = ground, sun, light_of(ground, sun)
             self._spare += self._tiles.values()
             self._tiles.clear()
+            self._pairs.clear()
 
     def _crack(self, ground: Ground, broken: NDArray[np.int64]) -> None:
         """Forget the tiles on which other cells are broken than were."""
@@ -97,8 +99,17 @@ class GroundPicture:
     def _tile(self, ground: Ground, column: int, row: int, side: int) -> pygame.Surface:
         if (column, row) not in self._tiles:
             cells = ground.heights.shape[0] // TILES
-            pixels = paint_tile(ground, self._light, column, row, cells, side, self._gone)
+            pixels = self._pixels(ground, (column, row, cells), side)
             tile = self._spare.pop() if self._spare else pygame.Surface((side, side), depth=32)
             pygame.surfarray.blit_array(tile, np.swapaxes(pixels, 0, 1))
             self._tiles[column, row] = tile
         return self._tiles[column, row]
+
+    def _pixels(self, ground: Ground, place: tuple[int, int, int], side: int) -> NDArray[np.uint8]:
+        """A tile at its column and row, so many cells wide; where crust broke, with and without are kept."""
+        if self._gone is None or not has_crust(ground, *place):
+            return paint_tile(ground, self._light, *place, side)
+        if place not in self._pairs:
+            whole, broken = (paint_tile(ground, self._light, *place, side, all_) for all_ in (False, True))
+            self._pairs[place] = whole, broken
+        return crack_tile(self._pairs[place], ground, self._light, *place, self._gone)

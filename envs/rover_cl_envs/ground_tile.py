@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rover_cl_envs import palette, sunlight
-from rover_cl_envs.ground_crust import Crust, crust_of
+from rover_cl_envs.ground_crust import Crust, crack, crust_of
 from rover_cl_envs.ground_soil import Surface, surface_of, tint_soil
 from rover_cl_envs.ground_spline import BORDER, Spline, spline_of
 from rover_cl_envs.ground_texture import Floats, textures
@@ -72,7 +72,7 @@ def paint_tile(
     row: int,
     cells: int,
     side: int,
-    broken: NDArray[np.bool_] | None = None,
+    broken: bool = False,
 ) -> NDArray[np.uint8]:
     """The tile `column` tiles east and `row` tiles north of the map's corner.
 
@@ -83,15 +83,12 @@ def paint_tile(
         row: tiles to the north.
         cells: width of a tile in cells.
         side: width of a tile in pixels.
-        broken: (n, n) where the crust of the map is broken; None: nowhere.
+        broken: all its crust is broken, rather than none.
 
     Returns:
         RGB, shape (side, side, 3), row 0 in the north.
     """
-    n = ground.heights.shape[0]
-    x = np.arange(column * cells - BORDER, (column + 1) * cells + BORDER) % n
-    y = np.arange(row * cells - BORDER, (row + 1) * cells + BORDER) % n
-    window = np.ix_(y, x)
+    window = _window(ground, column, row, cells)
     scale = side / (cells * ground.cell)
     spline = spline_of(cells, side)
 
@@ -125,16 +122,54 @@ def paint_tile(
     return np.clip(picture, 0, 255, out=picture).astype(np.uint8)
 
 
-def _crust(
-    ground: Ground, window: Window, broken: NDArray[np.bool_] | None, spline: Spline
-) -> tuple[Crust | None, Floats]:
+def crack_tile(
+    tiles: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    ground: Ground,
+    light: Light,
+    column: int,
+    row: int,
+    cells: int,
+    broken: NDArray[np.bool_],
+) -> NDArray[np.uint8]:
+    """The tile where the crust of some cells is broken.
+
+    Args:
+        tiles: the tile as `paint_tile` has it with none of its crust broken, and with all of it.
+        ground: the map.
+        light: of the map.
+        column: tiles to the east.
+        row: tiles to the north.
+        cells: width of a tile in cells.
+        broken: (n, n) those cells of the map; where no crust is, they don't count.
+
+    Returns:
+        RGB, shape (side, side, 3), row 0 in the north.
+    """
+    window = _window(ground, column, row, cells)
+    gone = (broken[window] & ground.crust[window]).astype(np.float32)
+    return crack(*tiles, spline_of(cells, len(tiles[0])).values(gone), light.towards)
+
+
+def has_crust(ground: Ground, column: int, row: int, cells: int) -> bool:
+    """Whether there is crust on a tile, or beside it."""
+    return ground.crust.size > 1 and bool(ground.crust[_window(ground, column, row, cells)].any())
+
+
+def _window(ground: Ground, column: int, row: int, cells: int) -> Window:
+    """The cells of a tile and its border."""
+    n = ground.heights.shape[0]
+    x = np.arange(column * cells - BORDER, (column + 1) * cells + BORDER) % n
+    y = np.arange(row * cells - BORDER, (row + 1) * cells + BORDER) % n
+    return np.ix_(y, x)
+
+
+def _crust(ground: Ground, window: Window, broken: bool, spline: Spline) -> tuple[Crust | None, Floats]:
     """The crust of a tile, if it has any, and the albedo of its cells."""
     albedo = ground.albedo[window]
     if ground.crust.size == 1 or not (there := ground.crust[window]).any():
         return None, albedo
-    gone = there & broken[window] if broken is not None else np.zeros_like(there)
-    covered = crust_of(spline.values(there.astype(np.float32)), spline.values(gone.astype(np.float32)))
-    return covered, np.where(gone, ground.below[window], albedo) if ground.below.size > 1 else albedo
+    crust = crust_of(spline.values(there.astype(np.float32)), broken)
+    return crust, ground.below[window] if broken and ground.below.size > 1 else albedo
 
 
 def _shade(
