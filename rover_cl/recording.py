@@ -25,7 +25,7 @@ ACCENTS = (
     *(palette.of_slip(slip) for slip in (0.0, 0.2, 0.4, 0.7, 1.0)),
     *COLOURS,
 )
-FAITHFUL = 7.0  # mean error of a colour beyond which a frame gets a palette of its own, of 255
+FAITHFUL = 4.0  # mean error of a colour beyond which a frame gets a palette of its own, of 255
 
 
 class Film(Protocol):

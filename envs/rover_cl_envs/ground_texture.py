@@ -1,4 +1,4 @@
-"""The fine grain of the ground, which the simulator doesn't know: ripples, cracks, pebbles. For the eye only.
+"""The fine grain of the ground, which the simulator doesn't know: ripples, cracks, plates. For the eye only.
 
 Every texture repeats after a tile, so that tiles fit together, and none moves when the world changes.
 """
@@ -16,6 +16,8 @@ Floats = NDArray[np.float32]
 
 RIPPLES = 15  # crests in a tile, an integer so that they meet at its edges
 CRACKS = 9  # plates along a tile's edge
+DRIFTS = 10  # waves of the regolith on bedrock in two tiles
+SHARDS = 20  # plates of crust along a tile's edge
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,6 +36,22 @@ class Textures:
     """brightness of each plate, uniform from -1 to 1"""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CrustTextures:
+    """Textures (side, side) of the crust of one tile; row 0 is north."""
+
+    joint: Floats
+    """1 on a joint between two plates, 0 on them"""
+    plate: Floats
+    """a number for each plate, uniform from -1 to 1"""
+    rim_east: Floats
+    """slope of the plates' rims towards east, about -1 to 1"""
+    rim_north: Floats
+    """likewise towards north"""
+    clods: Floats
+    """brightness of churned soil, mean 0, deviation 1"""
+
+
 @lru_cache(maxsize=4)
 def textures(side: int) -> Textures:
     """Make the textures of tiles that are `side` pixels wide."""
@@ -43,7 +61,7 @@ def textures(side: int) -> Textures:
     east = np.roll(ripple, -1, 1) - np.roll(ripple, 1, 1)
     north = np.roll(ripple, 1, 0) - np.roll(ripple, -1, 0)
     largest = float(np.hypot(east, north).max())
-    crack, plate = _plates(rng, side)
+    crack, plate = _plates(rng, side, CRACKS, 1.6)
     return Textures(
         grain=grain.astype(np.float32),
         ripple_east=(east / largest).astype(np.float32),
@@ -51,6 +69,27 @@ def textures(side: int) -> Textures:
         crack=crack,
         plate=plate,
     )
+
+
+@lru_cache(maxsize=4)
+def crust_textures(side: int) -> CrustTextures:
+    """Make the textures of the crust of tiles that are `side` pixels wide."""
+    rng = np.random.default_rng(8)
+    joint, plate = _plates(rng, side, SHARDS, 1.1)
+    height: Floats = 1 - joint
+    return CrustTextures(
+        joint=joint,
+        plate=plate,
+        rim_east=((np.roll(height, -1, 1) - np.roll(height, 1, 1)) / 2).astype(np.float32),
+        rim_north=((np.roll(height, 1, 0) - np.roll(height, -1, 0)) / 2).astype(np.float32),
+        clods=_noise(rng, side, max(4, side // 3)),
+    )
+
+
+@lru_cache(maxsize=4)
+def drift_texture(side: int) -> Floats:
+    """How deep regolith lies on a pavement of bedrock, (side, side), mean 0, deviation 1."""
+    return _noise(np.random.default_rng(9), side, DRIFTS)
 
 
 def _noise(rng: np.random.Generator, side: int, waves: int) -> Floats:
@@ -70,11 +109,18 @@ def _ripples(rng: np.random.Generator, side: int) -> Floats:
     return crest
 
 
-def _plates(rng: np.random.Generator, side: int) -> tuple[Floats, Floats]:
-    """Cracks between plates: the edges of the cells around points on a jittered grid."""
-    jitter = rng.random((2, CRACKS, CRACKS)).astype(np.float32)
-    tone = rng.uniform(-1, 1, (CRACKS, CRACKS)).astype(np.float32)
-    place = (np.arange(side, dtype=np.float32) + 0.5) * CRACKS / side
+def _plates(rng: np.random.Generator, side: int, count: int, wide: float) -> tuple[Floats, Floats]:
+    """Cracks between plates: the edges of the cells around points on a jittered grid.
+
+    Args:
+        rng: of the texture.
+        side: of the texture [px].
+        count: points along each side.
+        wide: about the width of a crack [px].
+    """
+    jitter = rng.random((2, count, count)).astype(np.float32)
+    tone = rng.uniform(-1, 1, (count, count)).astype(np.float32)
+    place = (np.arange(side, dtype=np.float32) + 0.5) * count / side
     y, x = place[:, None], place[None, :]
     row, column = np.floor(y).astype(int), np.floor(x).astype(int)
     nearest = np.full((side, side), np.inf, dtype=np.float32)
@@ -82,11 +128,11 @@ def _plates(rng: np.random.Generator, side: int) -> tuple[Floats, Floats]:
     plate = np.zeros((side, side), dtype=np.float32)
     for i in (-1, 0, 1):
         for j in (-1, 0, 1):
-            r, c = (row + i) % CRACKS, (column + j) % CRACKS
+            r, c = (row + i) % count, (column + j) % count
             distance = np.hypot(row + i + jitter[0, r, c] - y, column + j + jitter[1, r, c] - x)
             closer = distance < nearest
             second = np.where(closer, nearest, np.minimum(second, distance))
             plate = np.where(closer, tone[r, c], plate)
             nearest = np.where(closer, distance, nearest)
-    pixels = (second - nearest) * side / CRACKS
-    return np.clip(1.6 - pixels / 1.6, 0, 1).astype(np.float32), plate
+    pixels = (second - nearest) * side / count
+    return np.clip(wide - pixels / wide, 0, 1).astype(np.float32), plate

@@ -1,19 +1,20 @@
-"""One tile of the ground as an array: relief in the sun, albedo, ripples, cracked bedrock, rocks, contours.
+"""One tile of the ground as an array: relief in the sun, albedo, soils, crust, rocks, contours.
 
-Fields known at the cells are carried over to pixels by cubic splines, which are products with two small
-matrices, and whose slopes are exact.
+Fields known at the cells are carried over to pixels by cubic splines, whose slopes are exact.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rover_cl_envs import palette, sunlight
+from rover_cl_envs.ground_crust import Crust, crack, crust_of
+from rover_cl_envs.ground_soil import Surface, surface_of, tint_soil
+from rover_cl_envs.ground_spline import BORDER, Spline, spline_of
 from rover_cl_envs.ground_texture import Floats, textures
 from rover_cl_envs.palette import Colour
 from rover_cl_envs.scene import Ground
@@ -22,11 +23,14 @@ from rover_cl_envs.sunlight import DAY, LOWEST_SUN, MAP_SUN, Sun, daylight
 AMBIENT = 0.35  # share of the light on level ground that comes from the sky
 DARKEST, BRIGHTEST = 0.42, 1.45
 RIPPLE_SLOPE = 0.85
+SMOOTH = 0.025  # so much of the grain drift between the patches lacks
 LOWEST_FOR_SLOPES = math.radians(30.0)  # the exaggerated relief would be all shade
 CONTOURS = 10  # about so many levels between the lowest and the highest point
-BORDER = 8  # cells around a tile that it needs: for the splines, and for shadows that fall into it
 SHADOW_STEP = 0.06  # [m]
 LONGEST_SHADOW = 1.5  # [m]
+
+Window = tuple[NDArray[np.intp], ...]
+"""Rows and columns of the cells of a tile and its border, as `numpy.ix_` has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +66,13 @@ def light_of(ground: Ground, sun: Sun = MAP_SUN) -> Light:
 
 
 def paint_tile(
-    ground: Ground, light: Light, column: int, row: int, cells: int, side: int
+    ground: Ground,
+    light: Light,
+    column: int,
+    row: int,
+    cells: int,
+    side: int,
+    broken: bool = False,
 ) -> NDArray[np.uint8]:
     """The tile `column` tiles east and `row` tiles north of the map's corner.
 
@@ -73,24 +83,27 @@ def paint_tile(
         row: tiles to the north.
         cells: width of a tile in cells.
         side: width of a tile in pixels.
+        broken: all its crust is broken, rather than none.
 
     Returns:
         RGB, shape (side, side, 3), row 0 in the north.
     """
-    n = ground.heights.shape[0]
-    x = np.arange(column * cells - BORDER, (column + 1) * cells + BORDER) % n
-    y = np.arange(row * cells - BORDER, (row + 1) * cells + BORDER) % n
-    window = np.ix_(y, x)
+    window = _window(ground, column, row, cells)
     scale = side / (cells * ground.cell)
-    spline = _spline(cells, side)
+    spline = spline_of(cells, side)
 
     heights = spline.values(ground.heights[window])
     east, north = spline.slopes(ground.heights[window], ground.cell)
     sand = spline.values(ground.sand[window])
     outcrop = spline.values(ground.outcrop[window])
-    albedo = spline.values(ground.albedo[window])
-    shade = _shade(east, north, sand, outcrop, ground, light, side)
-    picture = _tint(albedo) * shade[:, :, None]
+    crust, albedo = _crust(ground, window, broken, spline)
+    crests = spline.values(ground.crests[window]) if ground.crests.size > 1 else None
+    surface = surface_of(ground, sand, outcrop, crests, crust.covered if crust else None)
+    picture = _tint(spline.values(albedo))
+    tint_soil(picture, surface)
+    if crust:
+        crust.tint(picture)
+    picture *= _shade(east, north, surface, crust, ground, light, side)[:, :, None]
     _line_contours(picture, heights, east, north, light, scale)
     if ground.rocks[window].any():
         # Rocks are raised as in light from the north-west; for another one the tile is mirrored.
@@ -109,26 +122,88 @@ def paint_tile(
     return np.clip(picture, 0, 255, out=picture).astype(np.uint8)
 
 
+def crack_tile(
+    tiles: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    ground: Ground,
+    light: Light,
+    column: int,
+    row: int,
+    cells: int,
+    broken: NDArray[np.bool_],
+) -> NDArray[np.uint8]:
+    """The tile where the crust of some cells is broken.
+
+    Args:
+        tiles: the tile as `paint_tile` has it with none of its crust broken, and with all of it.
+        ground: the map.
+        light: of the map.
+        column: tiles to the east.
+        row: tiles to the north.
+        cells: width of a tile in cells.
+        broken: (n, n) those cells of the map; where no crust is, they don't count.
+
+    Returns:
+        RGB, shape (side, side, 3), row 0 in the north.
+    """
+    window = _window(ground, column, row, cells)
+    gone = (broken[window] & ground.crust[window]).astype(np.float32)
+    return crack(*tiles, spline_of(cells, len(tiles[0])).values(gone), light.towards)
+
+
+def has_crust(ground: Ground, column: int, row: int, cells: int) -> bool:
+    """Whether there is crust on a tile, or beside it."""
+    return ground.crust.size > 1 and bool(ground.crust[_window(ground, column, row, cells)].any())
+
+
+def _window(ground: Ground, column: int, row: int, cells: int) -> Window:
+    """The cells of a tile and its border."""
+    n = ground.heights.shape[0]
+    x = np.arange(column * cells - BORDER, (column + 1) * cells + BORDER) % n
+    y = np.arange(row * cells - BORDER, (row + 1) * cells + BORDER) % n
+    return np.ix_(y, x)
+
+
+def _crust(ground: Ground, window: Window, broken: bool, spline: Spline) -> tuple[Crust | None, Floats]:
+    """The crust of a tile, if it has any, and the albedo of its cells."""
+    albedo = ground.albedo[window]
+    if ground.crust.size == 1 or not (there := ground.crust[window]).any():
+        return None, albedo
+    crust = crust_of(spline.values(there.astype(np.float32)), broken)
+    return crust, ground.below[window] if broken and ground.below.size > 1 else albedo
+
+
 def _shade(
-    east: Floats, north: Floats, sand: Floats, outcrop: Floats, ground: Ground, light: Light, side: int
+    east: Floats,
+    north: Floats,
+    surface: Surface,
+    crust: Crust | None,
+    ground: Ground,
+    light: Light,
+    side: int,
 ) -> Floats:
     """Brightness of the ground in the sun, about 1 where it is level."""
     fine = textures(side)
     # The mean grade as it is: exaggerated it would leave whole slopes in the dark, or bleached.
     slope_x = east * np.float32(light.exaggeration) + np.float32(ground.slope[0])
     slope_y = north * np.float32(light.exaggeration) + np.float32(ground.slope[1])
-    soft = np.clip(sand * 1.6 - 0.25, 0, 1) * np.float32(RIPPLE_SLOPE)
+    soft = surface.rippled * np.float32(RIPPLE_SLOPE)
     slope_x += soft * fine.ripple_east
     slope_y += soft * fine.ripple_north
+    if crust:
+        slope_x += crust.east
+        slope_y += crust.north
     steepness = 1 / math.tan(max(light.altitude, LOWEST_FOR_SLOPES))
     towards_sun = -slope_x * np.float32(light.towards[0] * steepness)
     towards_sun -= slope_y * np.float32(light.towards[1] * steepness)
     shade = (1 + towards_sun) / np.sqrt(1 + slope_x**2 + slope_y**2)
     shade = AMBIENT + (1 - AMBIENT) * shade
     np.clip(shade, DARKEST, BRIGHTEST, out=shade)
-    bare = np.clip(outcrop * 1.6 - 0.3, 0, 1)
-    shade *= 1 + 0.05 * fine.grain * (1 - 0.6 * bare)
+    bare = surface.paved
+    grain = 0.05 if surface.sandy is None else 0.05 - SMOOTH * surface.sandy
+    shade *= 1 + grain * fine.grain * (1 - 0.6 * bare)
     shade *= 1 + bare * (0.10 * fine.plate - 0.42 * fine.crack)
+    if crust:
+        shade *= crust.bright
     result: Floats = shade.astype(np.float32)
     return result
 
@@ -164,7 +239,7 @@ def _raise_rocks(
     """Rocks as lit domes with shadows, the sun between west and north; what stops the rover has a rim."""
     side = picture.shape[0]
     reach = min(math.ceil(LONGEST_SHADOW * scale), side)
-    wide = _spline(cells, side, reach, sharp=True)
+    wide = spline_of(cells, side, reach, sharp=True)
     grain = np.pad(grain, ((reach, 0), (reach, 0)), mode="wrap")
     cover = wide.values((rocks > 0).astype(np.float32)) + 0.07 * grain
     height = wide.values(rocks)
@@ -203,55 +278,3 @@ def _eroded(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
 
 def _mix(picture: Floats, where: NDArray[np.bool_], colour: Colour, share: float) -> None:
     picture[where] = (1 - share) * picture[where] + share * np.asarray(colour, dtype=np.float32)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Spline:
-    """From cells of a tile with its border to its pixels: along x; mirrored along y, as row 0 is north."""
-
-    weights: Floats
-    """(pixels, cells)"""
-    derivatives: Floats
-    """(pixels, cells), per cell"""
-
-    def values(self, cells: Floats) -> Floats:
-        return np.asarray(self.weights[:, ::-1] @ cells @ self.weights.T, dtype=np.float32)
-
-    def slopes(self, cells: Floats, cell: float) -> tuple[Floats, Floats]:
-        """Slope towards east and towards north."""
-        east = self.weights[:, ::-1] @ cells @ self.derivatives.T
-        north = -self.derivatives[:, ::-1] @ cells @ self.weights.T
-        return np.asarray(east / cell, dtype=np.float32), np.asarray(north / cell, dtype=np.float32)
-
-
-@lru_cache(maxsize=8)
-def _spline(cells: int, side: int, margin: int = 0, sharp: bool = False) -> _Spline:
-    """The matrices of a tile.
-
-    Args:
-        cells: of a tile along x, without its border.
-        side: its pixels.
-        margin: more pixels to the west and, as rows are turned, to the north.
-        sharp: go through the values (Catmull-Rom), rather than smooth them (B-spline).
-    """
-    return _Spline(
-        weights=_matrix(cells, side, margin, sharp, derivative=False),
-        derivatives=_matrix(cells, side, margin, sharp, derivative=True),
-    )
-
-
-def _matrix(cells: int, side: int, margin: int, sharp: bool, *, derivative: bool) -> Floats:
-    pixels = np.arange(-margin, side)
-    place = (pixels + 0.5) * cells / side - 0.5 + BORDER
-    first = np.floor(place).astype(int)
-    t = place - first
-    powers = np.stack([np.ones_like(t), t, t**2, t**3])
-    if derivative:
-        powers = np.stack([np.zeros_like(t), np.ones_like(t), 2 * t, 3 * t**2])
-    b_spline = np.array([[1, 4, 1, 0], [-3, 0, 3, 0], [3, -6, 3, 0], [-1, 3, -3, 1]]) / 6
-    catmull_rom = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2
-    weights = (catmull_rom if sharp else b_spline).T @ powers  # (4, pixels)
-    matrix = np.zeros((len(pixels), cells + 2 * BORDER), dtype=np.float32)
-    for k in range(4):
-        matrix[np.arange(len(pixels)), first - 1 + k] = weights[k]
-    return matrix

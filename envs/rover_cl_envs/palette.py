@@ -9,6 +9,11 @@ Colour = tuple[int, int, int]
 DARK_GROUND: Colour = (98, 56, 40)
 MIDDLE_GROUND: Colour = (172, 106, 70)
 BRIGHT_GROUND: Colour = (228, 178, 128)
+BEDROCK: Colour = (206, 172, 146)
+DRIFT: Colour = (206, 132, 78)
+LOOSE: Colour = (238, 186, 112)
+CRUST: Colour = (232, 204, 176)
+CHURNED: Colour = (92, 48, 32)
 ROCK: Colour = (104, 94, 92)
 HAZARD: Colour = (255, 112, 48)
 

@@ -13,7 +13,17 @@ from rover_cl_envs import dynamics as d
 from rover_cl_envs.air import HAZE
 from rover_cl_envs.batch import Batch
 from rover_cl_envs.conditions import RANGES, Conditions
-from rover_cl_envs.landforms import CRATER, CRATER_UNIT, CRUST, RIPPLE, SHARE_UNIT, TAR, broken_cells
+from rover_cl_envs.landforms import (
+    CRATER,
+    CRATER_UNIT,
+    CRUST,
+    DEEP_RIPPLE,
+    DEEP_TAR,
+    RIPPLE,
+    SHARE_UNIT,
+    TAR,
+    broken_cells,
+)
 from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS
 from rover_cl_envs.power import CHARGE, SUN_EAST, SUN_UP
 from rover_cl_envs.ring import FLECKS, RING, ring_points
@@ -36,7 +46,10 @@ KEPT_GROUNDS = 8
 _ORDINARY = {name: float(getattr(Conditions(), name)) for name in RANGES}
 _SHAPES_GROUND = (d.COVER, d.OUTCROP, d.CONTRAST, d.ROUGH, d.EAST, d.NORTH, d.ROCKS)
 _SHAPES_FORMS = (d.CRATERS, d.RIPPLES, d.TARS, d.CRUST, d.CRUST_LOOK)
+_SOILS = (d.GROUND, d.PATCHES, d.SOFTNESS)
+SOIL_STEP = 1 / 96  # finer is not seen, and would paint the ground anew at every step of a drift
 NO_TRAIL = np.zeros((0, TRAIL), dtype=np.float32)
+NO_SHARE = np.zeros((1, 1), dtype=np.float32)
 NO_BODIES = np.zeros((0, 4), dtype=np.float32)
 THICK = 10.0  # optical depth at which a picture shows but the surroundings
 
@@ -134,7 +147,8 @@ class Portraits:
         b = self._batch
         m, c = int(b.counters[index, MAP]), b.conditions[index]
         climbed = b.vehicle(index).obstacle
-        key = (m, climbed, *(float(c[column]) for column in _SHAPES_GROUND + _SHAPES_FORMS))
+        shapes = (float(c[column]) for column in _SHAPES_GROUND + _SHAPES_FORMS)
+        key = (m, climbed, *shapes, *(_stepped(c[column]) for column in _SOILS))
         if key not in self._grounds:
             self._grounds[key] = ground_of(b, m, c, climbed)
             if len(self._grounds) > KEPT_GROUNDS:
@@ -174,19 +188,38 @@ def ground_of(batch: Batch, m: int, c: NDArray[np.float32], climbed: float) -> G
     sand = np.clip((patch - (1 - c[d.COVER])) / PATCH_EDGE, 0, 1)
     outcrop = np.clip((c[d.OUTCROP] - patch) / PATCH_EDGE, 0, 1)
     albedo = c[d.CONTRAST] * (sand - outcrop) + FLECKS * values(cells, TEXTURE)
-    look = c[d.CRUST_LOOK]
-    lift, crust = _forms_of(batch, m, c)
+    look, (lift, crust) = c[d.CRUST_LOOK], _forms_of(batch, m, c)
     return Ground(
         heights=values(cells, RELIEF) * c[d.ROUGH] + lift,
         sand=sand,
         outcrop=outcrop,
         albedo=np.where(crust, (1 - abs(look)) * albedo + look, albedo),
         crust=crust,
+        below=albedo if crust.any() else NO_SHARE,
+        crests=_crests_of(batch, m, c),
+        soil=_stepped(c[d.GROUND]),
+        patch_soil=_stepped(c[d.PATCHES]),
         rocks=np.where(stands, (code & 255) * ROCK_UNIT, 0).astype(np.float32),
         cell=CELL,
         climbed=climbed,
         slope=(float(c[d.EAST]), float(c[d.NORTH])),
     )
+
+
+def _stepped(soil: float) -> float:
+    """The nearest soil that a picture tells from others."""
+    return round(float(soil) / SOIL_STEP) * SOIL_STEP
+
+
+def _crests_of(batch: Batch, m: int, c: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far map `m`'s crests go towards drift, 0 to 1: (256, 256), (1, 1) where none does."""
+    softness = _stepped(c[d.SOFTNESS])
+    if not softness or max(c[d.RIPPLES], c[d.TARS]) <= 0:
+        return NO_SHARE
+    forms = batch.forms[m]
+    ripples = min(c[d.RIPPLES] / DEEP_RIPPLE, 1) * forms[..., RIPPLE]
+    tars = min(c[d.TARS] / DEEP_TAR, 1) * forms[..., TAR]
+    return (softness * SHARE_UNIT * np.maximum(ripples, tars)).astype(np.float32)
 
 
 def _forms_of(batch: Batch, m: int, c: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

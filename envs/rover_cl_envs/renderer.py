@@ -1,8 +1,8 @@
 """A top-down picture of one scene for a person: north up, sun in the north-west.
 
 It draws what is true, not what the rover senses: the ground's tint is the albedo that the camera sees,
-ripples are where the soft soil really lies, cracks where the bedrock is. What the rover senses is the layer
-"ring".
+soils look as soft as they really are, and crust is seen whatever it looks like to the camera. What the rover
+senses is the layer "ring".
 Nothing here opens a window or knows an environment.
 """
 
@@ -90,7 +90,7 @@ class Renderer:
                 raise unknown_name("layer", layer, LAYERS)
         stage, view, sun = self._stage, self._view(scene, centre), stepped(scene.sun)
         if "ground" in layers:
-            self._ground(scene.ground, view.scale).draw(stage, scene.ground, view, sun)
+            self._ground(scene.ground, view.scale).draw(stage, scene.ground, view, sun, scene.broken)
         else:
             stage.fill(palette.SHADE)
         if "trail" in layers:

@@ -35,6 +35,14 @@ class Ground:
     """width of a cell [m]"""
     crust: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((1, 1), dtype=np.bool_))
     """(n, n) where there is crust at the beginning of an episode; (1, 1) where there are no landforms"""
+    below: NDArray[np.float32] = field(default_factory=lambda: np.zeros((1, 1), dtype=np.float32))
+    """(n, n) albedo below the crust, which shows where it is broken; (1, 1) where there is no crust"""
+    crests: NDArray[np.float32] = field(default_factory=lambda: np.zeros((1, 1), dtype=np.float32))
+    """(n, n) how far the crests of ripples and ridges go towards drift, 0 to 1; (1, 1) where none does"""
+    soil: float = 1 / 3
+    """between the patches: 0 bedrock, 1/3 regolith, 2/3 sand, 1 drift"""
+    patch_soil: float = 1.0
+    """of the patches, same scale"""
     climbed: float = math.inf
     """rocks up to this height can be driven over [m]"""
     slope: tuple[float, float] = (0.0, 0.0)

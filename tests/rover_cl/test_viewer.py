@@ -423,6 +423,23 @@ def test_what_stands_still_costs_a_film_nothing_and_signal_colours_survive(tmp_p
         assert np.asarray(picture.convert("RGB"))[0, 0].tolist() == list(REWARDED)
 
 
+def test_ground_of_other_colours_is_filmed_in_its_own(tmp_path: Path) -> None:
+    """Sand after bedrock: in the palette of the bedrock some of it would have the colour of a signal."""
+    share = np.linspace(0, 1, 64)[:, None, None] * np.ones((1, 64, 1))
+    frames = [
+        (np.array(low) + share * (np.array(high) - low)).astype(np.uint8)
+        for low, high in (((70, 45, 36), (230, 186, 156)), ((75, 46, 34), (235, 178, 132)))
+    ]
+    with film(tmp_path / "a.gif", 12) as made:
+        for frame in frames:
+            made.add(frame)
+    with Image.open(tmp_path / "a.gif") as picture:
+        for k, frame in enumerate(frames):
+            picture.seek(k)
+            off = np.abs(np.asarray(picture.convert("RGB")).astype(int) - frame).mean()
+            assert off < 3
+
+
 def test_a_stream_is_filmed_at_one_site(tmp_path: Path) -> None:
     film_drift(get_stream("lookalike"), tmp_path / "drift.gif", frames=9)
     with Image.open(tmp_path / "drift.gif") as picture:
