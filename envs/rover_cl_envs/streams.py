@@ -97,7 +97,7 @@ def rover_swap() -> Stream:
     drift on the level, where MER embeds: it may go straight, where MER has to go round. No conflict is
     declared: agents trained on Curiosity alone still reached half of their targets with MER.
     """
-    ground = Conditions(rock_abundance=0.07, patch_cover=0.3)
+    ground = Conditions(rock_abundance=0.05, patch_cover=0.3)
     tasks = [Task(name=rover, conditions=replace(ground, rover=rover)) for rover in ("mer", "msl")]
     return abrupt(
         "rover-swap",
