@@ -23,12 +23,16 @@
     steps = 300_000
     drift = { kind = "linear", period = 150_000 }      # fields of Drift; from the task before to this one
 
-Reading such a file runs no code.
+A rover of your own is a table in place of its name, in conditions or in the world: the fields of
+rover_cl_envs.rovers.Rover. Without `soils` and `ground_pressure` these follow from its wheels and its mass,
+as `Rover.fitted` has them. `plant`, for the system "power", is a table of PowerPlant's fields.
+docs/simulator.md shows one. Reading such a file runs no code.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 import tomllib
 import typing
@@ -41,6 +45,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.power_plant import PowerPlant
+from rover_cl_envs.rovers import Rover
 from rover_cl_envs.streams import SHORT, Segment, Stream, Task
 from rover_cl_envs.world import World
 
@@ -159,10 +165,32 @@ def _index(name: str, names: list[str], where: str) -> int:
 def _built(kind: type[Value], values: Mapping[str, Any], where: str) -> Value:
     """Make a dataclass of the file's values: names and types are checked, and then by the class itself."""
     _check_names(kind, values, where)
+    rover = values.get("rover")
+    if isinstance(rover, Mapping) and "soils" not in rover:
+        values = {**values, "rover": _fitted(rover, f"{where}: rover")}
     try:
         return TypeAdapter(kind).validate_python(dict(values))
     except ValidationError as error:
         raise ValueError(f"{where}: {_told(error)}") from error
+
+
+def _fitted(given: Mapping[str, Any], where: str) -> Rover:
+    """The rover of a table that leaves out the soils under its wheels."""
+    if "ground_pressure" in given:
+        raise ValueError(
+            f"{where}: ground_pressure without soils, expected both, or neither: they are fitted"
+        )
+    taken = inspect.signature(Rover.fitted).parameters
+    for name, parameter in taken.items():
+        if parameter.default is parameter.empty and name not in given:
+            raise ValueError(f"{where}: {name}: Field required")
+    plant = given.get("plant")
+    if isinstance(plant, Mapping):
+        plant = _built(PowerPlant, plant, f"{where}: plant")
+    try:
+        return Rover.fitted(**{**given, "plant": plant})
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
 def _check_names(kind: type[Any], values: Mapping[str, Any], where: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rover_cl_envs.errors import is_integer
+from rover_cl_envs.errors import is_integer, is_number
 from rover_cl_envs.grid import Field
 
 MOST_POSTS = 4096 * 4096
@@ -107,8 +107,7 @@ def _spacing(path: Path, file: Any, row: float, given: float | None) -> tuple[fl
     parallel. That is allowed for where posts are wide apart; dense models have a standard parallel near by.
     """
     if given is not None:
-        number = isinstance(given, int | float | np.number) and not isinstance(given, bool)
-        if not (number and 0 < given < math.inf):
+        if not (is_number(given) and given > 0):
             raise ValueError(f"post_spacing is {given!r}, expected a number above 0 [m].")
         return given, given
     if file.transform.is_identity:
