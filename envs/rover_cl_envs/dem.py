@@ -108,10 +108,10 @@ def _laid_between(
         around, inside = _surroundings(posts, corner)
         rise = _metre_rise(around, path)
         grade, level = _levelled(_resampled(_filled(around.heights), posts, inside), cell)
-        noise = self_affine(rng, HURST, 4 * SIDE)
+        noise = self_affine(rng, HURST)
         noise *= rise / rms_rise(noise, round(1 / CELL))
-        infill = _shorter(noise, max(posts.east, posts.north))[: len(level), : len(level)]
-        made.append((grade, _joined(level + _levelled(infill, cell)[1])))
+        # Behind the seam: the infill repeats by itself.
+        made.append((grade, _joined(level) + _shorter(noise, max(posts.east, posts.north))))
     return made
 
 
@@ -255,7 +255,7 @@ def _infilled(heights: Field, posts: Posts, rng: np.random.Generator) -> Field:
 def _shorter(field: Field, spacing: float) -> Field:
     """The field without the wavelengths that posts of that spacing [m] carry."""
     spectrum = np.fft.rfft2(field)
-    spectrum[frequencies(len(field)) < 0.5 / spacing] = 0
+    spectrum[frequencies() < 0.5 / spacing] = 0
     return np.fft.irfft2(spectrum, s=field.shape)
 
 

