@@ -30,23 +30,23 @@
     start = { steering_bias = -0.3 }        # fields over those where the drift starts, or the name of a task
     end = { steering_bias = 0.3 }
 
-Reading such a file runs no code.
+A rover of your own is a table in place of its name, in conditions or in the world: the fields of
+rover_cl_envs.rovers.Rover. Without `soils` and `ground_pressure` these follow from its wheels and its mass,
+as `Rover.fitted` has them. `plant`, for the system "power", is a table of PowerPlant's fields.
+docs/simulator.md shows one. Reading such a file runs no code.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import re
 import tomllib
-import typing
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, time
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from rover_cl.tables import built, shown, told
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.errors import unknown_name
@@ -55,7 +55,6 @@ from rover_cl_envs.streams import SHORT, Segment, Stream, Task
 from rover_cl_envs.world import World
 
 SUFFIX = ".toml"
-Value = TypeVar("Value")
 
 
 class _Part(BaseModel):
@@ -82,18 +81,8 @@ class _File(_Part):
     conflicts: list[list[str]] = []
 
 
-_QUOTED = re.compile("'([^']*)'")
-_PARTS: dict[str, type[_Part]] = {"tasks": _Task, "segments": _Segment}
-_ROVER = ("str", "Rover")  # how pydantic calls the two ways to give one: by its name, or as a table
-_EXPECTED = {
-    **dict.fromkeys(("int_type", "int_from_float"), "an integer"),
-    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
-    **dict.fromkeys(("dict_type", "dataclass_type", "model_type"), "a table"),
-    "float_type": "a number",
-    "string_type": "a string",
-    "bool_type": "true or false",
-}
-"""What was expected, in TOML's words, by pydantic's name of the error."""
+_TABLES: dict[str, type[BaseModel]] = {"": _File, "tasks": _Task, "segments": _Segment}
+"""What the file is made of, by the name that it has there."""
 
 
 def read_stream(path: str | Path) -> Stream:
@@ -114,7 +103,7 @@ def read_stream(path: str | Path) -> Stream:
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is not TOML: {error}") from error
     except ValidationError as error:
-        raise ValueError(f"{path}: {_told(error)}") from error
+        raise ValueError(f"{path}: {told(error, _TABLES)}") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -141,7 +130,7 @@ def _stream(file: _File) -> Stream:
         tasks=tuple(Task(name=name, conditions=world) for name, world in worlds.items()),
         segments=segments,
         conflicts=tuple(_conflict(pair, names) for pair in file.conflicts),
-        world=_built(World, file.world, "world"),
+        world=built(World, file.world, "world"),
     )
 
 
@@ -155,7 +144,7 @@ def _segments(parts: Sequence[_Segment], worlds: Mapping[str, Conditions]) -> tu
             usual = {"start": worlds[before or task], "end": worlds[task]}
             drift = _drift(part.drift, worlds, usual, f"{where}: drift")
         segments.append(
-            _built(Segment, {"task": list(worlds).index(task), "drift": drift, "steps": part.steps}, where)
+            built(Segment, {"task": list(worlds).index(task), "drift": drift, "steps": part.steps}, where)
         )
         before = task
     return tuple(segments)
@@ -182,18 +171,18 @@ def _drift(
             ends[side] = worlds[_task_name(end, worlds, f"{where}.{side}")]
     others = given.get("beside", [])
     if not isinstance(others, list) or not all(isinstance(other, dict) for other in others):
-        raise ValueError(f"{where}.beside: expected a list of tables, found {_shown(others)}")
+        raise ValueError(f"{where}.beside: expected a list of tables, found {shown(others)}")
     beside = tuple(
         _drift(other, worlds, {"start": ends["start"]}, f"{where}.beside {number + 1}")
         for number, other in enumerate(others)
     )
-    return _built(Drift, {**given, **ends, "beside": beside}, where)
+    return built(Drift, {**given, **ends, "beside": beside}, where)
 
 
 def _conditions(given: Mapping[str, Any], where: str, usual: Conditions) -> Conditions:
     """Conditions of the file: the fields that are given, over those of a site if there is one, or `usual`."""
     changes = {name: value for name, value in given.items() if name != "site"}
-    changed = _built(Conditions, changes, where, beside=("site",))
+    changed = built(Conditions, changes, where, beside=("site",))
     if "site" in given:
         try:
             usual = get_site(str(given["site"])).conditions
@@ -213,79 +202,3 @@ def _task_name(given: Any, names: Iterable[str], where: str) -> str:
     if given not in list(names):
         raise ValueError(f"{where}: {unknown_name('task', given, names)}")
     return str(given)
-
-
-def _built(kind: type[Value], values: Mapping[str, Any], where: str, beside: Sequence[str] = ()) -> Value:
-    """Make a dataclass of the file's values: names and types are checked, and then by the class itself.
-
-    Args:
-        kind: the class.
-        values: its fields.
-        where: in the file that is.
-        beside: other names that may stand there, for the error to guess at.
-    """
-    _check_names(kind, values, where, beside)
-    # TOML has JSON's types, and of JSON pydantic knows which become a tuple or a dataclass. Of Python's own
-    # values it takes either none but the exact type, or strings for numbers and numbers for truth values too.
-    text = json.dumps(values, default=_plain)
-    try:
-        return TypeAdapter(kind).validate_json(text, strict=True)
-    except ValidationError as error:
-        raise ValueError(f"{where}: {_told(error)}") from error
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has no type for: a dataclass made before as its fields, a date of TOML as it is written."""
-    return str(value) if isinstance(value, date | time) else dataclasses.asdict(value)
-
-
-def _check_names(kind: type[Any], values: Mapping[str, Any], where: str, beside: Sequence[str] = ()) -> None:
-    """Refuse names that no field has, in nested tables too: pydantic would drop them."""
-    hints = typing.get_type_hints(kind)
-    for name, value in values.items():
-        if name not in hints:
-            raise ValueError(f"{where}: {unknown_name('field', name, [*hints, *beside])}")
-        inner = [
-            part for part in (hints[name], *typing.get_args(hints[name])) if dataclasses.is_dataclass(part)
-        ]
-        if isinstance(value, Mapping) and inner:
-            _check_names(typing.cast("type[Any]", inner[0]), value, f"{where}: {name}")
-
-
-def _told(error: ValidationError) -> str:
-    """The first thing that pydantic found, in one line; of a choice, what the likeliest kind lacks."""
-    # A misspelt name is also one that is missing, and the former tells more.
-    first = max(error.errors(), key=lambda found: (len(found["loc"]), found["type"] == "extra_forbidden"))
-    loc, given = first["loc"], first["input"]
-    if first["type"] == "extra_forbidden":
-        part = _PARTS[str(loc[0])] if len(loc) > 1 else _File
-        return f"{_place(loc[:-1])}{unknown_name('field', str(loc[-1]), part.model_fields)}"
-    if first["type"] == "literal_error":
-        valid = _QUOTED.findall(first["ctx"]["expected"])
-        return f"{_place(loc[:-1])}{unknown_name(str(loc[-1]), given, valid)}"
-    if first["type"] == "missing":
-        return f"{_place(loc)}missing, expected one"
-    expected = "a name or a table" if loc and loc[-1] == _ROVER[0] else _EXPECTED.get(first["type"])
-    if expected is None:
-        return f"{_place(loc)}{first['msg'].removeprefix('Value error, ')}"
-    return f"{_place(loc)}expected {expected}, found {_shown(given)}"
-
-
-def _shown(value: object) -> str:
-    """A value of the file, as it is written there."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | dict):
-        return "a list" if isinstance(value, list) else "a table"
-    return str(value) if isinstance(value, date | time) else repr(value)
-
-
-def _place(loc: Sequence[int | str]) -> str:
-    """Where in the file that is, before what stands there: "segment 2: " for ("segments", 1)."""
-    words: list[str] = []
-    for part in loc:
-        if isinstance(part, int) and words:
-            words[-1] = f"{words[-1].removesuffix('s')} {part + 1}"
-        elif part not in _ROVER:
-            words.append(str(part))
-    return "".join(f"{word}: " for word in words)

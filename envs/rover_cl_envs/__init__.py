@@ -14,6 +14,10 @@ from rover_cl_envs.drift_env import MarsDriftEnv as MarsDriftEnv
 from rover_cl_envs.env import MarsRoverEnv as MarsRoverEnv
 from rover_cl_envs.mission import MISSIONS as MISSIONS
 from rover_cl_envs.mission import Mission as Mission
+from rover_cl_envs.power_plant import MER_PLANT as MER_PLANT
+from rover_cl_envs.power_plant import MSL_PLANT as MSL_PLANT
+from rover_cl_envs.power_plant import SOJOURNER_PLANT as SOJOURNER_PLANT
+from rover_cl_envs.power_plant import PowerPlant as PowerPlant
 from rover_cl_envs.rovers import Rover as Rover
 from rover_cl_envs.sites import Site as Site
 from rover_cl_envs.sites import get_site as get_site

@@ -1,46 +1,36 @@
 """Real ground: elevation models from GeoTIFF and PDS3 files as a bank of maps.
 
 HiRISE models have a post a metre, so that their relief is true down to some metres and has no rocks; what
-is finer is filled in. Files are read by rasterio, which stands on GDAL: `pip install "rover-cl[dem]"`.
+is finer is filled in. CTX models have a post in some 20 m and MOLA one in 463 m: of those a map has its mean
+slope and at most its longest waves, and all else is filled in.
 """
 
 from __future__ import annotations
 
-import importlib
 import math
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 
 from rover_cl_envs.conditions import RANGES
+from rover_cl_envs.elevations import DENSE, Posts, Window, read_posts
+from rover_cl_envs.errors import is_integer
 from rover_cl_envs.grid import CELL, PERIOD, SIDE, Field, counts, frequencies, rms_rise, self_affine
 from rover_cl_envs.terrain import HURST, RELIEF, RELIEF_UNIT, TerrainBank, draw_map
 
 SEAM = 8.0  # width in which a map's edges are blended into one another [m]
 CUT = PERIOD + SEAM  # width of the ground that a map is made of [m]
-COARSEST = 16.0  # post spacing [m]
-MOST_POSTS = 4096 * 4096
+COARSEST = 1000.0  # post spacing [m]; chosen
 MOST_MISSING = 0.5  # share of a map's posts that may have no data
-NO_DATA_BEYOND = 1e30  # [m]; PDS3 marks missing posts by the lowest float32
-MARS_RADIUS = 3396190.0  # [m]
+AROUND = 32  # posts on each side of a map whose roughness it has, where they lie further apart than DENSE
+FEWEST_PAIRS = 64  # neighbouring posts that tell a roughness
 
-Window = tuple[int, int, int, int]
-"""Column, row, width, height in posts, from the north-west corner."""
-
-
-class Posts(NamedTuple):
-    """Elevations as a file has them."""
-
-    heights: Field
-    """(rows, columns) from south to north and west to east [m]; NaN where there is no data"""
-    east: float
-    """spacing of the columns [m]"""
-    north: float
-    """spacing of the rows [m]"""
+Grade = tuple[float, float]
+"""Mean slope towards east and towards north."""
 
 
 def bank_from_dem(
@@ -58,6 +48,12 @@ def bank_from_dem(
     model's own rms height difference at the post spacing; the edges are blended into one another over 8 m.
     Rocks, patches, outcrops, texture and landforms are procedural.
 
+    Beware of posts more than 16 m apart, as CTX's and MOLA's are: hardly anything that a wheel meets is then
+    the file's. True are the mean slope, waves of twice the post spacing and more as far as a map has room for
+    them, and how rough the 65 x 65 posts around a map are, from one to the next. All else is made up: relief
+    of that roughness, as if a Hurst exponent of 0.7 held from the posts down to a cell. Where posts are more
+    than 64 m apart, maps are laid between them side by side, and only the infill tells those apart.
+
     Args:
         path: GeoTIFF, or PDS3: an .IMG with its label attached, or a detached .LBL.
         tiles: at most so many maps; where the model has more, the seed picks them.
@@ -73,102 +69,102 @@ def bank_from_dem(
         FileNotFoundError: there is no such file.
         ImportError: rasterio is not installed.
         ValueError: the file holds no elevations, none with data, too many or too few posts, or ground that is
-            too coarse or too steep; or an argument is out of range. The message says which.
+            too coarse, too rough or too steep; or an argument is of a wrong type or out of range. The message
+            says which.
     """
-    if not (_is_whole(tiles) and _is_whole(seed) and tiles >= 1 and seed >= 0):
-        raise ValueError(f"tiles, seed are {tiles}, {seed}, expected integers >= 1 and >= 0.")
-    posts = read_posts(Path(path), window, post_spacing)
+    if not (is_integer(tiles, 1) and is_integer(seed, 0)):
+        raise ValueError(f"tiles, seed are {tiles!r}, {seed!r}, expected integers >= 1 and >= 0.")
+    posts = read_posts(path, window, post_spacing)
     if max(posts.east, posts.north) > COARSEST:
         found = max(posts.east, posts.north)
         raise ValueError(f"{path} has a post every {found:g} m, expected at most {COARSEST:g} m.")
     rng = np.random.default_rng([seed, 2])
-    cuts = _cuts(posts, tiles, rng, path)
-    grades, fields = zip(*(_levelled(_filled(cut), posts) for cut in cuts), strict=True)
-    maps = [_infilled(_joined(_resampled(field, posts)), posts, rng) for field in fields]
-    relief = _scale(maps, path)
-    east, north = np.mean(grades, axis=0).tolist()
+    made = _cut_out if max(posts.east, posts.north) <= DENSE else _laid_between
+    grades, maps = zip(*made(posts, tiles, rng, path), strict=True)
+    relief, slope = _scale(maps, path), _mean_slope(grades, path)
     ground = np.zeros((len(maps), SIDE, SIDE, 4), dtype=np.int16)
     for m, heights in enumerate(maps):
         draw_map(ground[m], np.random.default_rng([seed, m]))
         ground[m, :, :, RELIEF] = counts(heights / relief, RELIEF_UNIT)
     ground.setflags(write=False)
-    return TerrainBank(ground=ground, seed=seed, true_relief=relief, mean_slope=(east, north))
+    return TerrainBank(ground=ground, seed=seed, true_relief=relief, mean_slope=slope)
 
 
-def read_posts(path: Path, window: Window | None = None, post_spacing: float | None = None) -> Posts:
-    """The elevations of a file; arguments and errors as for `bank_from_dem`."""
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file, expected a GeoTIFF or a PDS3 .IMG or .LBL.")
-    try:
-        rasterio: Any = importlib.import_module("rasterio")
-    except ImportError:
-        raise ImportError('elevation models are read by rasterio: pip install "rover-cl[dem]".') from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of files that know no place on the globe: we need none
-        try:
-            file = rasterio.open(path)
-        except rasterio.errors.RasterioIOError:
+def _cut_out(
+    posts: Posts, tiles: int, rng: np.random.Generator, path: str | Path
+) -> list[tuple[Grade, Field]]:
+    """Grade and heights of the maps of posts that lie within a map."""
+    levelled = [_levelled(_filled(cut), posts) for cut in _cuts(posts, tiles, rng, path)]
+    return [(grade, _infilled(_joined(_resampled(level, posts)), posts, rng)) for grade, level in levelled]
+
+
+def _laid_between(
+    posts: Posts, tiles: int, rng: np.random.Generator, path: str | Path
+) -> list[tuple[Grade, Field]]:
+    """Grade and heights of the maps of posts that lie too far apart to make a map of."""
+    cell = posts._replace(east=CELL, north=CELL)
+    made = []
+    for corner in _corners(posts, tiles, rng, path):
+        around, inside = _surroundings(posts, corner)
+        rise = _metre_rise(around, path)
+        grade, level = _levelled(_resampled(_filled(around.heights), posts, inside), cell)
+        noise = self_affine(rng, HURST)
+        noise *= rise / rms_rise(noise, round(1 / CELL))
+        # Behind the seam: the infill repeats by itself.
+        made.append((grade, _joined(level) + _shorter(noise, max(posts.east, posts.north))))
+    return made
+
+
+def _corners(posts: Posts, tiles: int, rng: np.random.Generator, path: str | Path) -> NDArray[np.float64]:
+    """South-west corners (k, 2) of at most `tiles` pieces: metres north and east of the first post.
+
+    They lie in squares of 64 m, as many as there is room for, in blocks between one post and another. As long
+    as there are blocks that have data, each piece is of another.
+    """
+    spacing = np.array([posts.north, posts.east])
+    stride = np.ceil(PERIOD / spacing).astype(np.int64)  # posts from one block to the next
+    squares = (stride * spacing // PERIOD).astype(np.int64)  # of a block, along each axis
+    wanted = np.ceil((squares * PERIOD + SEAM) / spacing).astype(np.int64) + 1
+    if (posts.heights.shape < wanted).any():
+        raise _too_small(posts, path)
+    seen = sliding_window_view(np.isnan(posts.heights), tuple(wanted))[:: stride[0], :: stride[1]]
+    blocks = np.argwhere(seen.mean(axis=(2, 3)) <= MOST_MISSING)
+    if not len(blocks):
+        raise _no_data(path)
+    room = int(squares.prod())
+    picked = blocks[rng.choice(len(blocks), min(tiles, len(blocks)), replace=False)]
+    turn, block = np.divmod(np.arange(min(tiles, len(blocks) * room)), len(picked))
+    square = (rng.integers(room, size=len(picked))[block] + turn) % room
+    inside = np.column_stack(np.divmod(square, squares[1])) * PERIOD
+    return picked[block] * stride * spacing + inside
+
+
+def _surroundings(posts: Posts, corner: NDArray[np.float64]) -> tuple[Posts, tuple[float, float]]:
+    """The posts around a piece that begins at a corner (2,), and metres north and east to it from there."""
+    spacing = np.array([posts.north, posts.east])
+    first = np.maximum((corner // spacing).astype(np.int64) - AROUND, 0)
+    last = np.ceil((corner + CUT) / spacing).astype(np.int64) + AROUND
+    part = posts.heights[first[0] : last[0] + 1, first[1] : last[1] + 1]
+    north, east = (corner - first * spacing).tolist()
+    return posts._replace(heights=part), (north, east)
+
+
+def _metre_rise(posts: Posts, path: str | Path) -> float:
+    """Rms height difference over 1 m [m] of self-affine ground that has the posts' own from one to the next.
+
+    The mean slope is left out of it, and errors of the model are in it.
+    """
+    squares = []
+    for axis, spacing in ((0, posts.north), (1, posts.east)):
+        steps = np.diff(posts.heights, axis=axis)
+        steps = steps[~np.isnan(steps)]
+        if len(steps) < FEWEST_PAIRS:
             raise ValueError(
-                f"{path} is no elevation model: it has no raster that GDAL can read "
-                "(of a PDS3 image whose label is a file of its own, give the label)."
-            ) from None
-        with file:
-            column, row, width, height = _checked(path, file, window)
-            part = rasterio.windows.Window(column, row, width, height)
-            try:
-                raw = file.read(1, window=part, masked=True)
-            except rasterio.errors.RasterioIOError:
-                raise ValueError(
-                    f"{path} can't be read to its end, expected {file.width} x {file.height} posts: "
-                    "it is cut short or damaged."
-                ) from None
-            east, north = _spacing(path, file, row + height / 2, post_spacing)
-            heights = np.ma.filled(raw.astype(np.float64), np.nan) * file.scales[0] + file.offsets[0]
-            upward = file.transform.e > 0
-    heights[~(np.abs(heights) < NO_DATA_BEYOND)] = np.nan
-    if np.isnan(heights).all():
-        raise ValueError(f"{path} has no data: every one of its {heights.size} posts is missing.")
-    return Posts(heights if upward else heights[::-1].copy(), east, north)
-
-
-def _is_whole(number: object) -> bool:
-    return isinstance(number, int | np.integer) and not isinstance(number, bool)
-
-
-def _checked(path: Path, file: Any, window: Window | None) -> Window:
-    """The window to be read, once the file is seen to hold elevations, and not too many."""
-    if file.count != 1 or np.dtype(file.dtypes[0]) == np.uint8:
-        found = f"{file.count} bands of {file.dtypes[0]}"
-        raise ValueError(f"{path} is no elevation model but a picture: {found}, expected 1 of heights.")
-    window = (0, 0, file.width, file.height) if window is None else window
-    if len(window) != 4 or not all(_is_whole(n) for n in window):
-        raise ValueError(f"window is {window!r}, expected four integers: column, row, width, height.")
-    column, row, width, height = window
-    fits = column + width <= file.width and row + height <= file.height
-    if min(column, row) < 0 or min(width, height) < 1 or not fits:
-        raise ValueError(f"window is {window}, expected a part of {file.width} x {file.height} posts.")
-    if width * height > MOST_POSTS:
-        raise ValueError(
-            f"{path} has {width} x {height} posts, expected at most {MOST_POSTS} (4096 x 4096): "
-            "give window=(column, row, width, height)."
-        )
-    return column, row, width, height
-
-
-def _spacing(path: Path, file: Any, row: float, given: float | None) -> tuple[float, float]:
-    """Metres between posts, towards east and towards north; `row` is in the middle of the window."""
-    if given is not None:
-        if not (isinstance(given, int | float | np.number) and 0 < given < math.inf):
-            raise ValueError(f"post_spacing is {given}, expected a number above 0 [m].")
-        return given, given
-    if file.transform.is_identity:
-        raise ValueError(f"{path} does not tell its post spacing: give post_spacing= [m].")
-    east, north = abs(file.transform.a), abs(file.transform.e)
-    if file.crs is None or not file.crs.is_geographic:
-        return east, north
-    degree = math.pi * MARS_RADIUS / 180  # [m]
-    latitude = file.transform.f + row * file.transform.e
-    return east * degree * math.cos(math.radians(latitude)), north * degree
+                f"{path} has {len(steps)} pairs of neighbouring posts with data around a map, expected at "
+                f"least {FEWEST_PAIRS}, which tell how rough it is: choose another window=."
+            )
+        squares.append(steps.var() / spacing ** (2 * HURST))
+    return math.sqrt(np.mean(squares))
 
 
 def _cuts(posts: Posts, tiles: int, rng: np.random.Generator, path: str | Path) -> list[Field]:
@@ -176,8 +172,7 @@ def _cuts(posts: Posts, tiles: int, rng: np.random.Generator, path: str | Path) 
     wide, tall = math.ceil(CUT / posts.east) + 1, math.ceil(CUT / posts.north) + 1
     rows, columns = posts.heights.shape
     if columns < wide or rows < tall:
-        size = f"{columns * posts.east:.0f} m x {rows * posts.north:.0f} m"
-        raise ValueError(f"{path} covers {size}, expected {CUT:g} m x {CUT:g} m and a post more at least.")
+        raise _too_small(posts, path)
     found = []
     for row in range(0, rows - tall + 1, math.ceil(PERIOD / posts.north)):
         for column in range(0, columns - wide + 1, math.ceil(PERIOD / posts.east)):
@@ -185,9 +180,19 @@ def _cuts(posts: Posts, tiles: int, rng: np.random.Generator, path: str | Path) 
             if np.isnan(cut).mean() <= MOST_MISSING:
                 found.append(cut)
     if not found:
-        raise ValueError(f"{path} has no piece of {CUT:g} m x {CUT:g} m with data for half of its posts.")
+        raise _no_data(path)
     picked = rng.permutation(len(found))[:tiles]
     return [found[i] for i in sorted(picked)]
+
+
+def _too_small(posts: Posts, path: str | Path) -> ValueError:
+    rows, columns = posts.heights.shape
+    size = f"{columns * posts.east:.0f} m x {rows * posts.north:.0f} m"
+    return ValueError(f"{path} covers {size}, expected {CUT:g} m x {CUT:g} m and a post more at least.")
+
+
+def _no_data(path: str | Path) -> ValueError:
+    return ValueError(f"{path} has no piece of {CUT:g} m x {CUT:g} m with data for half of its posts.")
 
 
 def _filled(heights: Field) -> Field:
@@ -199,7 +204,7 @@ def _filled(heights: Field) -> Field:
     return heights[rows, columns]
 
 
-def _levelled(heights: Field, posts: Posts) -> tuple[tuple[float, float], Field]:
+def _levelled(heights: Field, posts: Posts) -> tuple[Grade, Field]:
     """Mean grade towards east and north, and the heights without it and without their mean [m]."""
     rows, columns = heights.shape
     x = (np.arange(columns) - (columns - 1) / 2) * posts.east
@@ -210,13 +215,16 @@ def _levelled(heights: Field, posts: Posts) -> tuple[tuple[float, float], Field]
     return (east, north), level - east * x[None, :] - north * y[:, None]
 
 
-def _resampled(heights: Field, posts: Posts) -> Field:
-    """The heights on cells of 0.25 m, 72 m x 72 m; finer posts are smoothed first."""
+def _resampled(heights: Field, posts: Posts, corner: tuple[float, float] = (0.0, 0.0)) -> Field:
+    """The heights on cells of 0.25 m, 72 m x 72 m; finer posts are smoothed first.
+
+    `corner`: where those begin, in metres north and east of the first post.
+    """
     finer = (0.5 * CELL / posts.north, 0.5 * CELL / posts.east)
     if min(posts.east, posts.north) < CELL:
         heights = gaussian_filter(heights, finer, mode="nearest")
     at = (np.arange(round(CUT / CELL)) + 0.5) * CELL
-    rows, columns = np.meshgrid(at / posts.north, at / posts.east, indexing="ij")
+    rows, columns = np.meshgrid((at + corner[0]) / posts.north, (at + corner[1]) / posts.east, indexing="ij")
     return map_coordinates(heights, [rows, columns], order=3, mode="nearest")
 
 
@@ -241,12 +249,17 @@ def _infilled(heights: Field, posts: Posts, rng: np.random.Generator) -> Field:
         return heights
     noise = self_affine(rng, HURST)
     noise *= rms_rise(heights, lag) / rms_rise(noise, lag)
-    spectrum = np.fft.rfft2(noise)
+    return heights + _shorter(noise, spacing)
+
+
+def _shorter(field: Field, spacing: float) -> Field:
+    """The field without the wavelengths that posts of that spacing [m] carry."""
+    spectrum = np.fft.rfft2(field)
     spectrum[frequencies() < 0.5 / spacing] = 0
-    return heights + np.fft.irfft2(spectrum, s=heights.shape)
+    return np.fft.irfft2(spectrum, s=field.shape)
 
 
-def _scale(maps: list[NDArray[np.float64]], path: str | Path) -> float:
+def _scale(maps: Sequence[Field], path: str | Path) -> float:
     """The relief that all maps are given in units of: their rms height difference over 1 m, if they fit."""
     roughness = math.sqrt(np.mean([rms_rise(heights, round(1 / CELL)) ** 2 for heights in maps]))
     tallest = max(float(np.abs(heights).max()) for heights in maps)
@@ -259,3 +272,15 @@ def _scale(maps: list[NDArray[np.float64]], path: str | Path) -> float:
             f"expected at most {held:.0f} m and {most:g} m: choose another window=."
         )
     return relief
+
+
+def _mean_slope(grades: Sequence[Grade], path: str | Path) -> Grade:
+    """The mean of the maps' grades, if conditions can have it."""
+    east, north = np.mean(grades, axis=0).tolist()
+    most = RANGES["slope_east"][1]
+    if max(abs(east), abs(north)) > most:
+        raise ValueError(
+            f"{path} has a mean slope of {east:.2f} towards east and {north:.2f} towards north, expected at "
+            f"most {most:g}: choose another window=."
+        )
+    return east, north

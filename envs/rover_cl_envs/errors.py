@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 from collections.abc import Iterable
+from typing import TypeGuard
 
 import numpy as np
 
@@ -29,6 +31,12 @@ def unknown_name(kind: str, given: object, valid: Iterable[str]) -> ValueError:
 def is_integer(value: object, least: int) -> bool:
     """Whether a value is a whole number from `least` on; NumPy's count, true and false don't."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= least
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a finite number; NumPy's count, true and false don't."""
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return number and math.isfinite(value)  # type: ignore[arg-type]
 
 
 def arguments_of(kind: type) -> set[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rover_cl_envs.errors import is_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +15,7 @@ class PowerPlant:
     """The energy side of a rover.
 
     Raises:
-        ValueError: a field is not finite or negative, or there is no source of power.
+        ValueError: a field is no finite number or negative, or there is no source of power.
     """
 
     area: float
@@ -43,8 +44,8 @@ class PowerPlant:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"PowerPlant.{field.name} is {value}, expected a finite number >= 0.")
+            if not (is_number(value) and value >= 0):
+                raise ValueError(f"PowerPlant.{field.name} is {value!r}, expected a finite number >= 0.")
         for name in ("capacity", "gearing"):
             if getattr(self, name) == 0:
                 raise ValueError(f"PowerPlant.{name} is 0, expected a number above 0.")

@@ -5,15 +5,16 @@ Numbers without a source behind them are told apart in docs/simulator.md, sectio
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rover_cl_envs.errors import unknown_name
+from rover_cl_envs.errors import is_number, unknown_name
 from rover_cl_envs.power_plant import MER_PLANT, MSL_PLANT, SOJOURNER_PLANT, PowerPlant
 from rover_cl_envs.soil import Soil, soil_table
-from rover_cl_envs.stress_integral import GRAVITY, STRENGTHS, Wheel, fitted_soil, ground_pressure
+from rover_cl_envs.stress_integral import GRAVITY, STRENGTHS, Wheel, fitted_soil, ground_pressure, most_load
 
 STEP_SECONDS = 5.0
 """A control step [s]."""
@@ -42,8 +43,8 @@ class Rover:
     `Rover.fitted` finds the soils and the ground pressure for its wheels.
 
     Raises:
-        ValueError: a field out of the range of `BOUNDS`, no name, not four soils, or a rover that goes
-            further in a step than it is wide: the ground between would not be looked at.
+        ValueError: a field out of the range of `BOUNDS`, no name, not four soils, no plant, or a rover that
+            goes further in a step than it is wide: the ground between would not be looked at.
     """
 
     name: str
@@ -74,20 +75,11 @@ class Rover:
     """what feeds it; None: unknown, and the system "power" refuses it"""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            raise ValueError(f"Rover.name is {self.name!r}, expected a word.")
-        for name, (low, high) in BOUNDS.items():
-            value = getattr(self, name)
-            if not (isinstance(value, int | float | np.number) and low <= value <= high):
-                raise ValueError(f"Rover.{name} is {value}, expected a number from {low} to {high}.")
-        if len(self.soils) != 4 or not all(isinstance(soil, Soil) for soil in self.soils):
+        _check(self.name, {name: getattr(self, name) for name in BOUNDS}, self.plant)
+        four = isinstance(self.soils, tuple | list) and len(self.soils) == 4
+        if not four or not all(isinstance(soil, Soil) for soil in self.soils):
             raise ValueError(
                 f"Rover.soils is {self.soils}, expected four of Soil: bedrock, regolith, sand, drift."
-            )
-        if self.top_speed * STEP_SECONDS > self.track:
-            raise ValueError(
-                f"Rover.top_speed is {self.top_speed}, expected at most {self.track / STEP_SECONDS:g}: "
-                f"its track of {self.track} m in a step of {STEP_SECONDS:g} s."
             )
 
     @classmethod
@@ -104,6 +96,7 @@ class Rover:
         obstacle: float,
         tip_grade: float = 1.0,
         stall_torque: float | None = None,
+        plant: PowerPlant | None = None,
     ) -> Rover:
         """A rover whose soils and ground pressure follow from its wheels, by the Wong-Reece integral.
 
@@ -111,28 +104,25 @@ class Rover:
         as strong for their load as MER's.
 
         Raises:
-            ValueError: as for the class.
+            ValueError: as for the class, or wheels that sink to their axles, or that soil.py has no form for.
         """
-        for size, value in (("mass", mass), ("wheel_radius", wheel_radius), ("wheel_width", wheel_width)):
-            low, high = BOUNDS[size]
-            if not low <= value <= high:
-                raise ValueError(f"Rover.{size} is {value}, expected a number from {low} to {high}.")
+        numbers = {
+            "mass": mass,
+            "wheel_radius": wheel_radius,
+            "wheel_width": wheel_width,
+            "wheelbase": wheelbase,
+            "track": track,
+            "top_speed": top_speed,
+            "obstacle": obstacle,
+            "tip_grade": tip_grade,
+        }
+        if stall_torque is not None:
+            numbers["stall_torque"] = stall_torque
+        _check(name, numbers, plant)
         wheel = Wheel(radius=wheel_radius, width=wheel_width, load=mass * GRAVITY / 6)
-        regolith, sand, drift = (fitted_soil(wheel, strength)[0] for strength in STRENGTHS.values())
-        return cls(
-            name=name,
-            mass=mass,
-            wheel_radius=wheel_radius,
-            wheel_width=wheel_width,
-            wheelbase=wheelbase,
-            track=track,
-            top_speed=top_speed,
-            stall_torque=STALL * wheel.load * wheel_radius if stall_torque is None else stall_torque,
-            obstacle=obstacle,
-            tip_grade=tip_grade,
-            ground_pressure=ground_pressure(wheel),
-            soils=(BEDROCK, regolith, sand, drift),
-        )
+        numbers.setdefault("stall_torque", STALL * wheel.load * wheel_radius)
+        soils = (BEDROCK, *_soft_soils(wheel, mass))
+        return cls(name=name, **numbers, ground_pressure=ground_pressure(wheel), soils=soils, plant=plant)
 
     @property
     def wheels(self) -> NDArray[np.float32]:
@@ -163,6 +153,46 @@ class Rover:
     def soil_table(self) -> NDArray[np.float64]:
         """The four soils as the kernel reads them, shape (4, 9)."""
         return soil_table(self.soils)
+
+
+def _check(name: object, numbers: Mapping[str, float], plant: object) -> None:
+    """Refuse what no rover has: a name, numbers of `BOUNDS` with top speed and track among them, a plant."""
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"Rover.name is {name!r}, expected a word.")
+    for field, value in numbers.items():
+        low, high = BOUNDS[field]
+        if not (is_number(value) and low <= value <= high):
+            raise ValueError(f"Rover.{field} is {value!r}, expected a number from {low} to {high}.")
+    track, top_speed = numbers["track"], numbers["top_speed"]
+    if top_speed * STEP_SECONDS > track:
+        raise ValueError(
+            f"Rover.top_speed is {top_speed}, expected at most {track / STEP_SECONDS:g}: "
+            f"its track of {track} m in a step of {STEP_SECONDS:g} s."
+        )
+    if not isinstance(plant, PowerPlant | None):
+        raise ValueError(f"Rover.plant is {plant!r}, expected a PowerPlant or None: MER_PLANT.")
+
+
+def _soft_soils(wheel: Wheel, mass: float) -> tuple[Soil, Soil, Soil]:
+    """Regolith, sand and drift under such wheels, of a rover of that mass [kg]."""
+    size = f"wheels of radius {wheel.radius:g} m and width {wheel.width:g} m"
+    soils = []
+    for name, strength in STRENGTHS.items():
+        most = most_load(wheel, strength) * 6 / GRAVITY
+        if mass > most:
+            raise ValueError(
+                f"Rover.mass is {mass}, expected at most {most:.4g} on {size}, which sink to their axles "
+                f"into {name}: make them larger."
+            )
+        try:
+            soils.append(fitted_soil(wheel, strength)[0])
+        except ValueError as error:
+            raise ValueError(
+                f"Rover.mass is {mass} on {size}, expected less or more on other wheels: no closed form of "
+                f"soil.py fits them on {name} ({error})"
+            ) from None
+    regolith, sand, drift = soils
+    return regolith, sand, drift
 
 
 BEDROCK = Soil(a=0.75, b=0.06, c=0.02, d=0.0, alpha=-6.0, beta=0.0, p0=0.05, p1=0.6, p2=0.1)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from rover_cl_envs.compiled import compiled, compiled_within
 from rover_cl_envs.elementary import exp, log
+from rover_cl_envs.errors import is_number
 
 EMBEDDED_SLIP = 0.98
 """Slip where the soil cannot carry the demanded traction: the wheel spins and digs."""
@@ -78,8 +79,10 @@ class Soil:
     def __post_init__(self) -> None:
         for field in fields(self):
             value, (low, high) = getattr(self, field.name), _BOUNDS.get(field.name, (-100.0, 100.0))
-            if not (isinstance(value, int | float | np.number) and low <= value <= high):
-                raise ValueError(f"Soil.{field.name} is {value}, expected a number from {low:g} to {high:g}.")
+            if not (is_number(value) and low <= value <= high):
+                raise ValueError(
+                    f"Soil.{field.name} is {value!r}, expected a number from {low:g} to {high:g}."
+                )
 
     def net_traction(self, slip: float) -> float:
         """Mu at a slip from 0 to 1, equation (1)."""

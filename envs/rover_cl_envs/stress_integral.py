@@ -22,6 +22,7 @@ FIT_SLIPS = np.linspace(0.01, 1.0, 100)
 PRESSURE_SLIP = 0.1
 """Slip at which a rover's ground pressure is told."""
 _NODES, _SHARES = np.polynomial.legendre.leggauss(48)
+_DEEPEST = 0.99  # sinkage over radius: to the axle, nearly
 _BISECTIONS = 40  # halvings of the sinkage: to a millionth of a radius
 
 Values = NDArray[np.float64]
@@ -134,7 +135,7 @@ def contact(wheel: Wheel, soil: Strength, slips: Values) -> Contact:
         soil: the soil.
         slips: (k,) from 0 to 1.
     """
-    low, high = np.full(slips.shape, 1e-6), np.full(slips.shape, 0.99)
+    low, high = np.full(slips.shape, 1e-6), np.full(slips.shape, _DEEPEST)
     for _ in range(_BISECTIONS):
         sinkage = (low + high) / 2
         sinks = _forces(wheel, soil, slips, sinkage)[1] < wheel.load
@@ -171,6 +172,11 @@ def _forces(wheel: Wheel, soil: Strength, slips: Values, sinkage: Values) -> tup
         lift = lift + (area * (normal * np.cos(angle) + shear * np.sin(angle))).sum(axis=1)
         moment = moment + (area * r * shear).sum(axis=1)
     return pull, lift, moment
+
+
+def most_load(wheel: Wheel, soil: Strength) -> float:
+    """Load under which a wheel of that size sinks to its axle at some slip [N], whatever it carries."""
+    return float(_forces(wheel, soil, FIT_SLIPS, np.full(FIT_SLIPS.shape, _DEEPEST))[1].min())
 
 
 def ground_pressure(wheel: Wheel) -> float:

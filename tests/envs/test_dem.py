@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from rover_cl_envs import MarsRoverVectorEnv, Terrain
-from rover_cl_envs.dem import MOST_POSTS, read_posts
+from rover_cl_envs.dem import CUT, _corners
+from rover_cl_envs.elevations import MARS_RADIUS, MOST_POSTS, Posts, read_posts
 from rover_cl_envs.grid import CELL, PERIOD, SIDE, rms_rise
 from rover_cl_envs.terrain import RELIEF, ROCK, terrain_bank, values
 
@@ -29,12 +30,20 @@ def hills(posts: int = 150, spacing: float = 1.0) -> NDArray[np.float32]:
     return (-2500 + EAST * x[None, :] + NORTH * y[:, None] + waves).astype(np.float32)
 
 
-def write_tiff(path: Path, *bands: NDArray[Any], spacing: float | None = 1.0) -> Path:
+def write_tiff(path: Path, *bands: NDArray[Any], spacing: float | None = 1.0, **more: Any) -> Path:
     rasterio: Any = importlib.import_module("rasterio")
     rows, columns = bands[0].shape
     place = {} if spacing is None else {"transform": rasterio.Affine(spacing, 0, 5e4, 0, -spacing, 7e4)}
     with rasterio.open(
-        path, "w", driver="GTiff", height=rows, width=columns, count=len(bands), dtype=bands[0].dtype, **place
+        path,
+        "w",
+        driver="GTiff",
+        height=rows,
+        width=columns,
+        count=len(bands),
+        dtype=bands[0].dtype,
+        **place,
+        **more,
     ) as file:
         for band, heights in enumerate(bands, start=1):
             file.write(heights, band)
@@ -143,6 +152,135 @@ def test_infill_continues_the_roughness_of_the_file(tmp_path: Path, spacing: flo
         assert rms_rise(truth(bank), round(metres / CELL)) == pytest.approx(expected, rel=0.35)
 
 
+def fractal(posts: int, spacing: float, hurst: float, rise: float, seed: int) -> NDArray[np.float64]:
+    """Fractional Brownian ground [m]: its rms difference over d is rise (d / spacing)^hurst, exactly."""
+    y, x = (a.ravel() for a in np.indices((posts, posts)))
+    apart, far = np.hypot(x[:, None] - x, y[:, None] - y) ** (2 * hurst), np.hypot(x, y) ** (2 * hurst)
+    covariance = rise**2 * (far[:, None] + far - apart) / 2
+    root = np.linalg.cholesky(covariance[1:, 1:])
+    heights = root @ np.random.default_rng(seed).standard_normal(len(root))
+    return np.concatenate([[0.0], heights]).reshape(posts, posts)
+
+
+@needs_rasterio
+@pytest.mark.parametrize("hurst", [0.7, 0.5])
+@pytest.mark.parametrize("spacing", [20.0, 463.0])
+def test_between_posts_far_apart_the_ground_goes_on_by_the_law(
+    tmp_path: Path, spacing: float, hurst: float
+) -> None:
+    """From the posts' own rms difference down with an exponent of .7, whatever the file's is.
+
+    Over 16 m, maps have some .8 of it, having no waves beyond 64 m: infill alone .77, like procedural ones,
+    and the file's own waves somewhat more.
+    """
+    rises = []
+    for seed in range(3):
+        heights = fractal(33, spacing, hurst, 0.1 * spacing**0.7, seed)
+        path = write_tiff(tmp_path / f"{seed}.tif", heights.astype(np.float32), spacing=spacing)
+        bank = Terrain.from_dem(path, tiles=6, seed=seed)
+        assert len(bank.ground) == 6
+        rises += [[rms_rise(truth(bank, m), round(d / CELL)) for d in (1.0, 16.0)] for m in range(6)]
+    over_1, over_16 = np.sqrt(np.mean(np.square(rises), axis=0))
+    assert over_1 == pytest.approx(0.1, rel=0.12)
+    assert over_16 == pytest.approx(0.8 * 0.1 * 16**0.7, rel=0.2)
+
+
+@needs_rasterio
+@pytest.mark.parametrize("spacing", [20.0, 463.0])
+def test_posts_far_apart_tell_the_mean_slope(tmp_path: Path, spacing: float) -> None:
+    x = np.arange(30) * spacing
+    plane = EAST * x[None, :] + NORTH * x[::-1, None] + fractal(30, spacing, 0.7, 0.02 * spacing, 1)
+    bank = Terrain.from_dem(
+        write_tiff(tmp_path / "dtm.tif", plane.astype(np.float32), spacing=spacing), tiles=64
+    )
+    assert bank.mean_slope == pytest.approx((EAST, NORTH), abs=0.012)
+    assert bank.conditions.slope_east == bank.mean_slope[0]
+
+
+@needs_rasterio
+def test_waves_that_posts_far_apart_carry_are_the_files(tmp_path: Path) -> None:
+    x = np.arange(60) * 20.0
+    waves = np.tile(2.0 * np.sin(2 * np.pi * x / 64.0), (60, 1)).astype(np.float32)
+    bank = Terrain.from_dem(write_tiff(tmp_path / "dtm.tif", waves, spacing=20.0), tiles=1)
+    lowest = np.abs(np.fft.rfft(truth(bank).mean(axis=0)))[1] * 2 / SIDE
+    assert lowest == pytest.approx(2.0, rel=0.25)  # a cubic spline of 3.2 posts a wave, blended at the seam
+
+
+@needs_rasterio
+def test_maps_between_the_same_posts_differ_by_their_infill(tmp_path: Path) -> None:
+    heights = fractal(12, 463.0, 0.7, 5.0, 0).astype(np.float32)
+    heights[:, :5] = heights[:, 7:] = NO_DATA  # leaves two columns
+    path = write_tiff(tmp_path / "dtm.tif", heights, spacing=463.0)
+    with pytest.raises(ValueError, match="has 22 pairs of neighbouring posts with data around a map"):
+        Terrain.from_dem(path)
+    path = write_tiff(tmp_path / "dtm.tif", fractal(9, 463.0, 0.7, 5.0, 0).astype(np.float32), spacing=463.0)
+    bank, again, other = (Terrain.from_dem(path, tiles=3, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(bank.ground, again.ground)
+    assert bank.true_relief == again.true_relief and bank.mean_slope == again.mean_slope
+    assert (bank.ground[..., RELIEF] != other.ground[..., RELIEF]).mean() > 0.9
+    assert len(np.unique(bank.ground[:, 0, :, RELIEF], axis=0)) == 3
+
+
+@pytest.mark.parametrize(("spacing", "room"), [(463.0, 4 * 49), (200.0, 4 * 9), (70.0, 1)])
+def test_squares_between_posts_are_taken_once_each_and_from_every_block_first(
+    spacing: float, room: int
+) -> None:
+    posts = Posts(np.zeros((3, 3)), spacing, spacing)
+    corners = _corners(posts, 1000, np.random.default_rng(0), "dtm.tif")
+    assert len(np.unique(corners, axis=0)) == len(corners) == room
+    assert corners.min() >= 0 and corners.max() + CUT <= 2 * spacing
+    blocks = min(room, 4)
+    first = _corners(posts, blocks, np.random.default_rng(0), "dtm.tif")
+    assert len(np.unique(first // spacing, axis=0)) == blocks
+
+
+@needs_rasterio
+def test_posts_far_apart_make_maps_that_repeat(tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "dtm.tif", fractal(20, 463.0, 0.7, 5.0, 0).astype(np.float32), spacing=463.0)
+    bank = Terrain.from_dem(path, tiles=4)
+    for m in range(4):
+        for axis in (0, 1):
+            steps = np.abs(truth(bank, m) - np.roll(truth(bank, m), 1, axis=axis))
+            assert np.take(steps, 0, axis=axis).mean() <= 2 * steps.mean()
+
+
+@needs_rasterio
+def test_the_lowest_integer_is_no_height(tmp_path: Path) -> None:
+    heights = np.full((40, 40), -2500, np.int16)
+    heights[3:9, 20:33] = -32768
+    path = write_tiff(tmp_path / "dtm.tif", heights, spacing=463.0)
+    found = read_posts(path).heights[::-1]
+    np.testing.assert_array_equal(np.isnan(found), heights == -32768)
+    assert Terrain.from_dem(path, tiles=9).mean_slope == pytest.approx((0, 0), abs=1e-9)
+    path = write_tiff(tmp_path / "none.tif", np.full((40, 40), -32768, np.int16))
+    with pytest.raises(ValueError, match="has no data: every one of its 1600 posts is missing"):
+        Terrain.from_dem(path)
+
+
+@needs_rasterio
+@pytest.mark.parametrize(("spacing", "share"), [(463.0, 0.5), (1.0, 1.0)])
+def test_a_map_of_the_whole_planet_stretches_the_east(tmp_path: Path, spacing: float, share: float) -> None:
+    """At 60 degrees, twice; a dense model has a standard parallel near by, and is taken as it is."""
+    rasterio: Any = importlib.import_module("rasterio")
+    crs = rasterio.crs.CRS.from_proj4("+proj=eqc +lat_ts=0 +lat_0=0 +lon_0=0 +R=3396190 +units=m")
+    north = math.radians(60) * MARS_RADIUS + 20 * spacing
+    path = write_tiff(
+        tmp_path / "dtm.tif",
+        np.zeros((40, 40), np.float32),
+        spacing=None,
+        crs=crs,
+        transform=rasterio.Affine(spacing, 0, 0, 0, -spacing, north),
+    )
+    posts = read_posts(path)
+    assert (posts.east / spacing, posts.north) == pytest.approx((share, spacing))
+
+
+@pytest.mark.parametrize("path", [3, None, b"dtm.tif", ["dtm.tif"]])
+def test_what_is_no_path_says_so(path: Any) -> None:
+    with pytest.raises(ValueError, match=r"path is .*, expected that of a GeoTIFF or a PDS3 \.IMG"):
+        Terrain.from_dem(path)
+
+
 @needs_rasterio
 def test_missing_posts_are_filled(tmp_path: Path) -> None:
     heights = hills()
@@ -184,8 +322,8 @@ def test_a_window_is_a_part_of_the_file(tmp_path: Path) -> None:
         ([np.zeros((40, 99), np.float32)], {}, "covers 99 m x 40 m, expected 72 m x 72 m"),
         (
             [np.zeros((99, 99), np.float32)],
-            {"post_spacing": 463},
-            "has a post every 463 m, expected at most 16",
+            {"post_spacing": 1850},
+            "has a post every 1850 m, expected at most 1000",
         ),
         ([np.zeros((99, 99), np.float32)], {"post_spacing": -1}, "post_spacing is -1, expected"),
         (
@@ -196,9 +334,24 @@ def test_a_window_is_a_part_of_the_file(tmp_path: Path) -> None:
         ([np.zeros((99, 99), np.float32)], {"window": (0, 0, 0, 9)}, "window is .* of 99 x 99 posts"),
         ([np.zeros((99, 99), np.float32)], {"window": (0, 9)}, "expected four integers: column, row"),
         ([np.zeros((99, 99), np.float32)], {"window": (0.5, 0, 9, 9)}, "expected four integers: column, row"),
-        ([np.zeros((99, 99), np.float32)], {"post_spacing": "1"}, "post_spacing is 1, expected a number"),
+        ([np.zeros((99, 99), np.float32)], {"post_spacing": "1"}, "post_spacing is '1', expected a number"),
         ([np.zeros((99, 99), np.float32)], {"tiles": 0}, "tiles, seed are 0, 0, expected"),
         ([np.zeros((99, 99), np.float32)], {"tiles": 2.5}, "tiles, seed are 2.5, 0, expected integers"),
+        ([np.zeros((99, 99), np.float32)], {"post_spacing": True}, "post_spacing is True, expected a number"),
+        ([np.zeros((99, 99), np.float32)], {"window": 3}, "window is 3, expected four integers"),
+        ([np.zeros((99, 99), np.float32)], {"tiles": True}, "tiles, seed are True, 0, expected integers"),
+        ([np.zeros((99, 99), np.float32)], {"seed": "1"}, "tiles, seed are 8, '1', expected integers"),
+        (
+            [1.5 * np.arange(99, dtype=np.float32) * np.ones((99, 1), np.float32)],
+            {},
+            "dtm.tif has a mean slope of 1.50 towards east and 0.00 towards north, expected at most 1: ch",
+        ),
+        (
+            [np.zeros((7, 7), np.float32)],
+            {"post_spacing": 20},
+            "has 42 pairs of neighbouring posts with data around a map, expected at least 64",
+        ),
+        ([np.zeros((4, 9), np.float32)], {"post_spacing": 20}, "covers 180 m x 80 m, expected 72 m x 72 m"),
         ([np.eye(99, dtype=np.float32) * 500], {}, "of relief in a map, .* choose another window="),
     ],
 )

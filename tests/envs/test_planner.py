@@ -6,13 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
 
-from rover_cl_envs import Conditions, MarsRoverVectorEnv, landforms
+from rover_cl_envs import Conditions, MarsRoverVectorEnv, Terrain, landforms
 from rover_cl_envs import dynamics as d
-from rover_cl_envs.route import CLEARANCE, Router
+from rover_cl_envs.mission import OUTCOMES
+from rover_cl_envs.route import CLEARANCE, FOOTPRINT, Router
 from rover_cl_envs.rovers import MER
+from rover_cl_envs.soil import equilibrium_slip
 from rover_cl_envs.streams import wheel_fault
-from rover_cl_envs.terrain import PATCH, PATCH_UNIT, ROCK
+from rover_cl_envs.terrain import PATCH, PATCH_UNIT, RELIEF, RELIEF_UNIT, ROCK
 
 BARE = {"relief": 0.0, "patch_cover": 0.2, "outcrop_cover": 0.0, "rock_abundance": 0.1}
 FAR_OFF = np.array([50.0, 50.0], dtype=np.float32)
@@ -68,6 +71,62 @@ def test_way_goes_round_a_crust_that_breaks(strength: float, avoided: bool) -> N
     columns, rows = (points / 0.25).astype(int).T
     on_crust = ((rows >= 70) & (rows < 100) & (columns >= 55) & (columns < 66)).any()
     assert on_crust != avoided
+
+
+def hill_map(height: float) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
+    """A round hill half-way from start to goal for a relief of 0.5, and its heights [m]; its sigma is 2 m."""
+    at = (np.arange(256) + 0.5) * 0.25
+    far = (at[None, :] - 15.1) ** 2 + (at[:, None] - 20.1) ** 2
+    heights = height * np.exp(-far / (2 * 2.0**2))
+    ground = empty_map()
+    ground[0, ..., RELIEF] = np.rint(heights / (0.5 * RELIEF_UNIT))
+    return ground, heights
+
+
+def wheel_travel(points: NDArray[np.float32], heights: NDArray[np.float64]) -> tuple[float, float]:
+    """How far MER's wheels turn along a way on regolith [m], and the steepest grade that it climbs."""
+    columns, rows = (points / 0.25).astype(int).T
+    run = np.linalg.norm(np.diff(points.astype(float), axis=0), axis=1)
+    grades = np.diff(uniform_filter(heights, FOOTPRINT, mode="wrap")[rows, columns]) / run
+    slips = [equilibrium_slip(float(grade), MER.soil_table()[1]) for grade in grades]
+    return float((run / (1 - np.array(slips))).sum()), float(grades.max())
+
+
+@pytest.mark.parametrize("height", [1.5, 2.0])  # 24 and 31 degrees; regolith carries MER up 14.5
+def test_way_goes_round_a_hill_that_is_too_steep(height: float) -> None:
+    ground, heights = hill_map(height)
+    carried = math.tan(MER.soils[1].steepest_climb)
+    straight, across = wheel_travel(way(ground, relief=0.0), heights)
+    points = way(ground, relief=0.5)
+    around, climbed = wheel_travel(points, heights)
+    assert across > 1.5 * carried and climbed < carried
+    assert around < straight / 10
+    assert length(points) < 13 and np.linalg.norm(points - (15.1, 20.1), axis=1).min() > 2.0
+
+
+def test_way_leads_over_a_hill_that_carries_the_rover() -> None:
+    ground, heights = hill_map(0.5)
+    points = way(ground, relief=0.5)
+    assert length(points) == pytest.approx(10.0, abs=1e-4)
+    assert wheel_travel(points, heights)[1] < math.tan(MER.soils[1].steepest_climb)
+
+
+def test_planner_drives_round_a_hill_on_which_going_straight_ends_embedded() -> None:
+    world = Conditions(**{**BARE, "relief": 0.5, "patch_cover": 0.0, "rock_abundance": 0.0})  # type: ignore[arg-type]
+    ended = {}
+    for driver in ("planner", "straight"):
+        envs = MarsRoverVectorEnv(1, terrain=Terrain(ground=hill_map(1.5)[0], seed=0), conditions=world)
+        envs.reset(seed=0)
+        planner, state = envs.planner(), envs._batch.state
+        state[0, [d.X, d.Y, d.YAW]] = [*START, 0.0]
+        state[0, d.TARGET_AX : d.TARGET_AX + 4] = [*GOAL, *FAR_OFF]
+        done = np.zeros(1, dtype=bool)
+        while not done.any():
+            commands = planner.commands() if driver == "planner" else np.array([[1, 0]], dtype=np.float32)
+            *_, terminated, truncated, infos = envs.step(commands)
+            done = terminated | truncated
+        ended[driver] = OUTCOMES[infos["outcome"][0]]
+    assert ended == {"planner": "success", "straight": "embedded"}
 
 
 def test_way_keeps_off_the_wrong_target() -> None:

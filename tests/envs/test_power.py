@@ -336,11 +336,13 @@ def test_plants_are_those_of_the_rovers() -> None:
         ({"area": -1.0}, "PowerPlant.area is -1.0"),
         ({"awake": math.nan}, "PowerPlant.awake is nan"),
         ({"capacity": 0.0}, "PowerPlant.capacity is 0"),
+        ({"heating": "hot"}, "PowerPlant.heating is 'hot', expected a finite number"),
+        ({"idle": True}, "PowerPlant.idle is True, expected a finite number"),
         ({"area": 0.0}, "expected a source of power"),
     ],
     ids=str,
 )
-def test_wrong_plants_are_named(changes: dict[str, float], named: str) -> None:
+def test_wrong_plants_are_named(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         replace(MER, **changes)
 

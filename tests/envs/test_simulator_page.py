@@ -25,8 +25,8 @@ PAGE = (Path(__file__).parent.parent.parent / "docs/simulator.md").read_text(enc
 
 def test_scripts_print_what_the_page_says() -> None:
     found = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.DOTALL)
-    assert len(found) == 2
-    names: dict[str, object] = {}  # the second script goes on where the first ends
+    assert len(found) == 3
+    names: dict[str, object] = {}  # the last script goes on where the one before it ends
     for script, said in found:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):

@@ -1,6 +1,8 @@
 import dataclasses
 import json
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.drift import Drift
 from rover_cl_envs.drift_env import MarsDriftEnv
 from rover_cl_envs.mission import Mission
+from rover_cl_envs.power_plant import MER_PLANT
 from rover_cl_envs.rovers import Rover
 from rover_cl_envs.sites import get_site
 from rover_cl_envs.streams import SHORT, Segment, Stream, Task
@@ -162,6 +165,67 @@ def table(value: object) -> str:
         return json.dumps(value)
     given = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     return f"{{ {', '.join(f'{k} = {table(v)}' for k, v in given.items() if v is not None)} }}"
+
+
+OWN = """{ name = "mine", mass = 60, wheel_radius = 0.1, wheel_width = 0.1, wheelbase = 1.0, track = 0.8,
+    top_speed = 0.08, obstacle = 0.15 }""".replace("\n   ", "")
+PLANT = table(MER_PLANT)
+
+
+def test_a_rover_without_soils_is_fitted(tmp_path: Path) -> None:
+    values = tomllib.loads(f"rover = {OWN}")["rover"]
+    with_plant = OWN.replace(" }", f", plant = {PLANT} }}")
+    for own, plant in ((OWN, None), (with_plant, MER_PLANT)):
+        world = f'systems = ["power"]\nrover = {own}'
+        text = TEXT.replace("cues = false", world).replace("ground_fluffiness = 0.5", f"rover = {own}")
+        stream = read_stream(written(tmp_path, text))
+        mine = Rover.fitted(**values, plant=plant)
+        assert stream.world.rover == mine and stream.tasks[1].conditions.rover == mine
+        config = RunConfig(stream=str(written(tmp_path, text)), method="finetune")
+        assert read_config(json.loads(json.dumps(config.describe()))).build_stream() == stream
+
+
+def test_the_page_shows_one_rover_in_python_and_in_toml(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent.parent / "docs/simulator.md").read_text(encoding="utf-8")
+    section = page.split("### A rover of your own")[1].split("\n## ")[0]
+    script, text = (section.split(f"```{kind}\n")[1].split("```")[0] for kind in ("python", "toml"))
+    names: dict[str, Any] = {}
+    exec(script.split("env = ")[0], names)
+    stream = read_stream(written(tmp_path, text))
+    assert stream.tasks[1].conditions == Conditions(rover=names["mine"])
+    assert names["mine"].plant == names["panels"]
+    assert stream.world.systems == ("power",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("mass = 60, ", "", "task 'soft': rover: mass: missing, expected one"),
+        ("mass", "mas", "task 'soft': rover: unknown field 'mas'. Did you mean 'mass'"),
+        ("60", '"60"', "task 'soft': rover: Rover.mass is '60', expected a number from 0.1 to"),
+        ("60", "true", "task 'soft': rover: Rover.mass is True, expected a number"),
+        ("60", "nan", "task 'soft': rover: Rover.mass is nan, expected a number"),
+        ("60", "50000", r"task 'soft': rover: Rover.mass is 50000, expected at most \d+\.?\d* on wheels of"),
+        (" }", ", ground_pressure = 9 }", "task 'soft': rover: ground_pressure without soils, expected both"),
+        (" }", ", plant = 3 }", "task 'soft': rover: Rover.plant is 3, expected a PowerPlant"),
+        (" }", ", plant = { area = 1 } }", "task 'soft': rover: plant: efficiency: missing, expected one"),
+        (
+            " }",
+            f", plant = {PLANT.replace('area', 'aera')} }}",
+            "rover: plant: unknown field 'aera'. Did you mean 'area'",
+        ),
+        (
+            " }",
+            f", plant = {PLANT.replace('1.33', '-1.33')} }}",
+            "rover: plant: PowerPlant.area is -1.33, expected a finite number",
+        ),
+    ],
+)
+def test_a_mistake_in_a_rover_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    text = TEXT.replace("ground_fluffiness = 0.5", f"rover = {OWN.replace(old, new)}")
+    with pytest.raises(ValueError, match=message) as caught:
+        find_stream(str(written(tmp_path, text)))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_run_records_it_and_outlives_the_file(tmp_path: Path) -> None:
