@@ -55,8 +55,8 @@ def scratch(count: int, dtype: type) -> Callable[[], Any]:
     def lay(context: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             made = context.make_array(array)(context, builder)
-            # Laid down once, however often the line is met. Numba's own `alloca_once` would set it to zero each
-            # time that the kernel is called: a twenty-fifth of a step's time.
+            # Laid down once, however often the line is met. Numba's own `alloca_once` would set it to zero
+            # each time that the kernel is called: a twenty-fifth of a step's time.
             with builder.goto_entry_block():
                 place = builder.alloca(ir.ArrayType(context.get_data_type(element), count))
             place.align = LINE
