@@ -62,7 +62,7 @@ def wheel_fault() -> Stream:
     return abrupt(
         "wheel-fault",
         "healthy, right front wheel dead and rear one weak, then the left ones, healthy (Spirit)",
-        (NOMINAL, worn("right", 0.0, 0.6), worn("left", 0.0, 0.6)),
+        (NOMINAL, worn("right", 0.0, 0.5), worn("left", 0.0, 0.5)),
         (0, 1, 2, 0),
         conflicts=((0, 1), (0, 2), (1, 2), (2, 1)),
         steps=3 * LONG // 2,
