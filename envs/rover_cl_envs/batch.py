@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from rover_cl_envs.addresses import addresses
 from rover_cl_envs.bodies import BODIES
-from rover_cl_envs.compiled import Bits, Layers
+from rover_cl_envs.compiled import Bits, Layers, Words
 from rover_cl_envs.conditions import Conditions
 from rover_cl_envs.dynamics import CRATERS, CRUST, RIPPLES, STATE, TARS
 from rover_cl_envs.fleet import Fleet
 from rover_cl_envs.frame import CHANNELS, PIXELS
-from rover_cl_envs.grid import SIDE, words_of
+from rover_cl_envs.grid import SIDE
 from rover_cl_envs.landforms import no_landforms
 from rover_cl_envs.mission import REWARD_TERMS, RUNNING, Mission
 from rover_cl_envs.objectives import PROGRESS
@@ -77,7 +77,7 @@ class Batch:
         self.rovers = self._state(count, world)
         self._bank = terrain or terrain_bank(world.map_seed, world.num_maps)
         self.setting = Setting(
-            words=words_of(self._bank.ground),
+            words=self._bank.words,
             **self._fleet.to_arrays()._asdict(),
             missions=world.mission.to_array()[None],
             net_flux=NET_FLUX,
@@ -88,9 +88,7 @@ class Batch:
             pixels=self._pixels,
             blocks=block_starts(world.systems),
         )
-        self.ground = self._bank.ground
-        self.forms = no_landforms(len(self.ground))
-        """landforms of the maps (M, 256, 256, 8); one cell each while no condition has asked for them"""
+        self._formed = False
         self._addresses = addresses(self.rovers, self.setting)
         # Asking Numba for its threads would start them, and set how many OpenMP gives torch as well.
         most: int = getattr(numba.config, "NUMBA_NUM_THREADS")  # noqa: B009  made at run time
@@ -98,13 +96,13 @@ class Batch:
         self._parallel = self._threads > 1 and count >= SERIAL_BELOW
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy is made of: the maps once, not as words again."""
+        """What a copy is made of: the maps once, not as words again, which the bank makes."""
         return self.__dict__ | {"setting": self.setting._replace(words=NO_WORDS)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Become the copy of another batch, whose arrays lie elsewhere."""
         self.__dict__.update(state)
-        self.setting = self.setting._replace(words=words_of(self._maps))
+        self.setting = self.setting._replace(words=self._words)
         self._addresses = addresses(self.rovers, self.setting)
 
     def _allocate(self, count: int, world: World) -> None:
@@ -170,18 +168,28 @@ class Batch:
     def _lay_out(self) -> None:
         """Make the landforms, and the memory of broken crust, once a condition asks for them."""
         conditions = self.rovers.conditions
-        if self.forms.shape[1] == 1 and conditions[:, [CRATERS, RIPPLES, TARS, CRUST]].any():
-            self.forms = self._bank.forms
-            self.setting = self.setting._replace(words=words_of(self._maps))
+        if not self._formed and conditions[:, [CRATERS, RIPPLES, TARS, CRUST]].any():
+            self._formed = True
+            self.setting = self.setting._replace(words=self._words)
         if not self.rovers.broken.size and conditions[:, CRUST].any():
             broken = np.zeros((len(self.state), SIDE * SIDE // 8), dtype=np.uint8)
             self.rovers = self.rovers._replace(broken=broken)
         self._addresses = addresses(self.rovers, self.setting)
 
     @property
-    def _maps(self) -> Layers:
+    def ground(self) -> Layers:
+        """The maps (M, 256, 256, 4)."""
+        return self._bank.ground
+
+    @property
+    def forms(self) -> Layers:
+        """Their landforms (M, 256, 256, 4); one cell each while no condition has asked for them."""
+        return self._bank.forms if self._formed else no_landforms(len(self.ground))
+
+    @property
+    def _words(self) -> Words:
         """The maps as kernels see them: with their landforms once a condition has asked for them."""
-        return self.ground if self.forms.shape[1] == 1 else self.forms
+        return self._bank.formed_words if self._formed else self._bank.words
 
     def broken(self, index: int) -> Bits:
         """The cells whose crust rover `index` has broken: (8192,), a bit each, or (0,) without crust."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from rover_cl_envs.bodies import BLIND, CLEANED, DEVILS
-from rover_cl_envs.compiled import compiled_within
+from rover_cl_envs.compiled import Row, compiled_within
 from rover_cl_envs.driving import advance, alight, board
 from rover_cl_envs.dynamics import DRIVE, MOTOR, STEER
 from rover_cl_envs.energy import plug_in, shine, sky_lanes, spend, unplug, use_lanes
@@ -17,6 +17,7 @@ from rover_cl_envs.footing import WHEELS, corners, footing, stance
 from rover_cl_envs.instruments import bearing_errors, bearings_err, turn_bearings
 from rover_cl_envs.lanes import Body, Sides
 from rover_cl_envs.power import stall_share
+from rover_cl_envs.ring import RING_POINTS, find_ring
 from rover_cl_envs.roaming import (
     call_back,
     devil_lanes,
@@ -138,6 +139,15 @@ def roam_some(first: int, last: int, rovers: Rovers, setting: Setting, body: Bod
             for slot in range(DEVILS):
                 call_back(slot * count + k, slot, b, devils)
             body.struck[k] = 1.0 if halt(k, b, rover, martian) else 0.0
+
+
+@compiled_within
+def find_some(first: int, last: int, rovers: Rovers, setting: Setting, body: Body, numbers: Row) -> None:
+    """Find the cells of their rings: the numbers (768,) of `ring.block_points`."""
+    for k in range(last - first):
+        words = setting.words[rovers.counters[first + k, MAP]]
+        points = numbers[RING_POINTS * k : RING_POINTS * (k + 1)]
+        find_ring(rovers.state[first + k], (body.cos[k], body.sin[k]), setting.ring, words, points)
 
 
 @compiled_within

@@ -31,7 +31,7 @@ from rover_cl_envs.dynamics import (
     Y,
 )
 from rover_cl_envs.frame import AHEAD_ROWS, ALBEDO, HEIGHT, METRES, MIDDLE, PIXELS, SECTORS, Picture, byte
-from rover_cl_envs.grid import ORIGIN, cell_number, layers_of, words_in_cell
+from rover_cl_envs.grid import ORIGIN, cell_number, column_part, layers_of, row_part, words_in_cell
 from rover_cl_envs.instruments import HEIGHT_SCALE, dark_bearing, dark_count, heights_err
 from rover_cl_envs.landforms import Broken
 from rover_cl_envs.memory import scratch
@@ -45,7 +45,6 @@ from rover_cl_envs.terrain import (
     RELIEF,
     RELIEF_UNIT,
     ROCK,
-    SIDE,
     TEXTURE,
     TEXTURE_UNIT,
     abundance_step,
@@ -75,9 +74,7 @@ _errors = scratch(_BLOCKS, np.float64)
 def _find(u: int, v: int, du: int, dv: int, numbers: Row) -> None:
     """Write the number of each pixel's cell, from the place u, v of the left one on."""
     for p in range(PIXELS):
-        ix = ((u + p * du) >> FRACTION) & (SIDE - 1)
-        iy = ((v + p * dv) >> FRACTION) & (SIDE - 1)
-        numbers[p] = iy * SIDE + ix
+        numbers[p] = column_part((u + p * du) >> FRACTION) + row_part((v + p * dv) >> FRACTION)
 
 
 @compiled_within
@@ -132,7 +129,7 @@ def show_ground(
     heights, shades, errors = _values(), _values(), _errors()
     cos, sin = math.cos(s[YAW]), math.sin(s[YAW])
     rough, each, formed = c[ROUGH] * RELIEF_UNIT, words_in_cell(words), has_forms(c, words)
-    foot = each * cell_number(s[X], s[Y])
+    foot = each * np.uint64(cell_number(s[X], s[Y]))
     here, key = rough * layers_of(words[foot])[RELIEF], branch_key(generator)
     crust, err = formed and c[CRUST] * c[CRUST_LOOK] != 0.0, heights_err(c)
     # A column further right is a step to the rover's right: (sin, -cos) in the world.
@@ -149,8 +146,8 @@ def show_ground(
         _raise(rough, c[EAST] * east + c[NORTH] * north - here, rise, cells, heights)
         if formed:
             for p in range(PIXELS):
-                forms[p] = words[2 * np.uint64(numbers[p]) + 1]
-            raise_forms(PIXELS, c, words[foot + 1], forms, heights)
+                forms[p] = words[each * np.uint64(numbers[p]) + np.uint64(1)]
+            raise_forms(PIXELS, c, words[foot + np.uint64(1)], forms, heights)
         _see(c, cells, heights, shades)
         if crust:
             see_crust(PIXELS, c, numbers, forms, broken, bits, shades)

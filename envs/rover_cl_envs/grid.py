@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,9 @@ Field = NDArray[np.float64]
 CELL = 0.25  # [m]
 SIDE = 256  # cells
 PERIOD = SIDE * CELL  # [m]
-WORD_LAYERS = 4
-"""Layers of a cell that a word of 64 bits holds."""
+TILE = 16
+"""Cells along a side of a tile. Kernels have a map tile by tile, so that what is near on the ground is near
+in memory: row by row, a rover would look at two dozen pages of it."""
 _SHIFTS = (0, 16, 32, 48) if sys.byteorder == "little" else (48, 32, 16, 0)
 ORIGIN = 2.0**20
 """Cells, a multiple of SIDE, added so that cutting off a fraction rounds down west and south of the origin
@@ -25,21 +27,45 @@ too: `math.floor` of a float32 is a call into the C library."""
 
 @compiled
 def cell_number(x: float, y: float) -> int:
-    """Number of the cell that holds a point [m], row by row, on the periodic map; from -250 km on.
+    """Number of the cell that holds a point [m] on the periodic map, tile by tile; from -250 km on.
 
     In 32 bits, of which the processor takes twice as many at a time as of 64.
     """
-    column = np.int32(x / CELL + ORIGIN) & np.int32(SIDE - 1)
-    row = np.int32(y / CELL + ORIGIN) & np.int32(SIDE - 1)
-    return row * np.int32(SIDE) + column  # type: ignore[return-value]
+    return column_part(np.int32(x / CELL + ORIGIN)) + row_part(np.int32(y / CELL + ORIGIN))
 
 
-def words_of(ground: Layers) -> Words:
-    """Give the same maps (M, 256, 256, 4 or 8) as words of four layers each: (M, 65536 or 131072), no copy.
+@compiled
+def column_part(column: int | np.int32) -> int:
+    """What a column, any number of maps away, adds to the number of a cell."""
+    c = np.int32(column)
+    return (c & np.int32(TILE - 1)) + (c & np.int32(SIDE - TILE)) * np.int32(TILE)  # type: ignore[return-value]
+
+
+@compiled
+def row_part(row: int | np.int32) -> int:
+    """Likewise a row."""
+    r = np.int32(row)
+    return (r & np.int32(TILE - 1)) * np.int32(TILE) + (r & np.int32(SIDE - TILE)) * np.int32(SIDE)  # type: ignore[return-value]
+
+
+def in_tiles(cells: NDArray[Any]) -> NDArray[Any]:
+    """Maps (M, 256, 256, ...) with their cells in the order of their numbers: (M, 65536, ...), a copy."""
+    shape = (len(cells), SIDE // TILE, TILE, SIDE // TILE, TILE, *cells.shape[3:])
+    return np.ascontiguousarray(cells.reshape(shape).swapaxes(2, 3)).reshape(len(cells), -1, *cells.shape[3:])
+
+
+def words_of(*layers: Layers) -> Words:
+    """Maps (M, 256, 256, 4), and likewise their landforms if they are wanted, as words of four layers each.
 
     One look at memory then brings a whole cell.
+
+    Returns:
+        (M, 65536 k) for k arguments, not to be written to: cells in the order of their numbers, k words each.
     """
-    return ground.view(np.int64).reshape(len(ground), SIDE * SIDE * ground.shape[3] // WORD_LAYERS)
+    cells = np.stack([part.view(np.int64)[..., 0] for part in layers], axis=-1)
+    words = in_tiles(cells).reshape(len(cells), -1)
+    words.setflags(write=False)
+    return words
 
 
 @compiled
@@ -54,9 +80,13 @@ def layers_of(word: int) -> Cell:
 
 
 @compiled
-def words_in_cell(words: Words) -> int:
-    """Words of each cell of a map (65536 k,): 1, or 2 where it has landforms."""
-    return len(words) // (SIDE * SIDE)
+def words_in_cell(words: Words) -> np.uint64:
+    """Words of each cell of a map (65536 k,): 1, or 2 where it has landforms.
+
+    Unsigned, as all that a map is indexed by must be: of signed numbers Numba asks each time whether they are
+    negative.
+    """
+    return np.uint64(len(words) // (SIDE * SIDE))
 
 
 def frequencies() -> Field:

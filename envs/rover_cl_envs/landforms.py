@@ -20,11 +20,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rover_cl_envs.compiled import Bits, Cell, Layers, Words, compiled
-from rover_cl_envs.grid import CELL, ORIGIN, PERIOD, SIDE, Field, broad, counts, layers_of, ranks
+from rover_cl_envs.grid import (
+    CELL,
+    ORIGIN,
+    PERIOD,
+    SIDE,
+    TILE,
+    Field,
+    broad,
+    column_part,
+    counts,
+    layers_of,
+    ranks,
+    row_part,
+)
 
-FIRST, LAYERS = 4, 8
-CRATER, RIPPLE, TAR, CRUST = range(FIRST, LAYERS)
-"""Layers of `TerrainBank.forms`, behind the four of the ground itself; they fill a cell's second word."""
+CRATER, RIPPLE, TAR, CRUST = range(4)
+"""Layers of `TerrainBank.forms`; they fill a cell's second word."""
 CRATER_UNIT, SHARE_UNIT = 1 / 1024, 1 / 32767
 """What one count is worth: of the crater layer [m], and of the others, which run from 0 to 1."""
 
@@ -47,13 +59,12 @@ DEEP_RIPPLE, DEEP_TAR = 0.05, 0.5  # heights from which a crest is sand througho
 
 
 def landforms(seed: int, count: int) -> Layers:
-    """The landforms of `count` maps, (count, 256, 256, 8) int16; map m does not depend on the others.
+    """The landforms of `count` maps, (count, 256, 256, 4) int16; map m does not depend on the others.
 
-    The first four layers are 0, room for the ground: a rover that looks at a cell then waits for one place of
-    memory, not for two. Behind them: height of fresh craters [m]; height of ripples and of TARs, 0 in the
-    troughs to 1 on the crests; crust field, uniform on [0, 1].
+    Height of fresh craters [m]; height of ripples and of TARs, 0 in the troughs to 1 on the crests; crust
+    field, uniform on [0, 1].
     """
-    forms = np.zeros((count, SIDE, SIDE, 8), dtype=np.int16)
+    forms = np.zeros((count, SIDE, SIDE, 4), dtype=np.int16)
     for m in range(count):
         rng = np.random.default_rng([seed, m, 1])  # the ground of the same map draws from [seed, m]
         forms[m, :, :, CRATER] = counts(_craters(rng), CRATER_UNIT)
@@ -66,7 +77,7 @@ def landforms(seed: int, count: int) -> Layers:
 
 def no_landforms(count: int) -> Layers:
     """What stands in for the landforms of `count` maps while no condition asks for them: one cell each."""
-    forms = np.zeros((count, 1, 1, 8), dtype=np.int16)
+    forms = np.zeros((count, 1, 1, 4), dtype=np.int16)
     forms.setflags(write=False)
     return forms
 
@@ -159,9 +170,7 @@ def cell_height(cell: Cell, craters: float, ripples: float, tars: float) -> floa
         ripples: their height [m].
         tars: their height [m].
     """
-    return craters * CRATER_UNIT * cell[CRATER - FIRST] + SHARE_UNIT * (
-        ripples * cell[RIPPLE - FIRST] + tars * cell[TAR - FIRST]
-    )
+    return craters * CRATER_UNIT * cell[CRATER] + SHARE_UNIT * (ripples * cell[RIPPLE] + tars * cell[TAR])
 
 
 @compiled
@@ -170,8 +179,7 @@ def form_height(words: Words, x: float, y: float, craters: float, ripples: float
     u, v = x / CELL + (ORIGIN - 0.5), y / CELL + (ORIGIN - 0.5)
     iu, iv = int(u), int(v)
     fu, fv = u - iu, v - iv
-    x0, x1 = iu & (SIDE - 1), (iu + 1) & (SIDE - 1)
-    y0, y1 = (iv & (SIDE - 1)) * SIDE, ((iv + 1) & (SIDE - 1)) * SIDE
+    x0, x1, y0, y1 = column_part(iu), column_part(iu + 1), row_part(iv), row_part(iv + 1)
     south = (1.0 - fu) * cell_height(layers_of(words[2 * (y0 + x0) + 1]), craters, ripples, tars)
     south += fu * cell_height(layers_of(words[2 * (y0 + x1) + 1]), craters, ripples, tars)
     north = (1.0 - fu) * cell_height(layers_of(words[2 * (y1 + x0) + 1]), craters, ripples, tars)
@@ -182,23 +190,20 @@ def form_height(words: Words, x: float, y: float, craters: float, ripples: float
 @compiled
 def crest_share(cell: Cell, ripples: float, tars: float) -> float:
     """Share of loose crest sand at a cell (4,), 0 to 1; ridges of no height have none."""
-    ripple = min(ripples / DEEP_RIPPLE, 1.0) * cell[RIPPLE - FIRST]
-    return SHARE_UNIT * max(ripple, min(tars / DEEP_TAR, 1.0) * cell[TAR - FIRST])
+    ripple = min(ripples / DEEP_RIPPLE, 1.0) * cell[RIPPLE]
+    return SHARE_UNIT * max(ripple, min(tars / DEEP_TAR, 1.0) * cell[TAR])
 
 
 @compiled
 def has_crust(cell: Cell, cover: float) -> bool:
     """Whether a cell (4,) bears crust where crust covers that share of the ground."""
-    return bool(cover > 0.0 and SHARE_UNIT * cell[CRUST - FIRST] >= 1.0 - cover)
+    return bool(cover > 0.0 and SHARE_UNIT * cell[CRUST] >= 1.0 - cover)
 
 
 @compiled
 def byte_of(number: int) -> int:
-    """The byte of `Broken.cells` that holds the bit of the cell of that number.
-
-    In tiles of 16 x 32 cells, each one line of memory, so that what is near on the ground is near there.
-    """
-    return (number & 0xF000) >> 3 | (number & 0xE0) << 1 | (number & 0xF00) >> 6 | (number & 0x18) >> 3
+    """The byte of `Broken.cells` that holds the bit of that cell: a line of memory holds two tiles."""
+    return number >> 3
 
 
 @compiled
@@ -225,7 +230,7 @@ def has_broken(broken: Broken) -> bool:
 @compiled
 def is_broken(broken: Broken, number: int) -> bool:
     """Whether the rover has broken the crust of a cell."""
-    return has_broken(broken) and bit_in(broken.cells[byte_of(number)], number) == 1
+    return has_broken(broken) and bit_in(broken.cells[np.uint64(byte_of(number))], number) == 1
 
 
 @compiled
@@ -246,5 +251,5 @@ def mend_crust(broken: Broken) -> None:
 
 def broken_cells(cells: Bits) -> NDArray[np.int64]:
     """Rows and columns (k, 2) of the cells that bits (8192,) or (0,) say are broken."""
-    tiles = np.unpackbits(cells, bitorder="little").reshape(-1, SIDE // 32, 16, 32)
+    tiles = np.unpackbits(cells, bitorder="little").reshape(-1, SIDE // TILE, TILE, TILE)
     return np.argwhere(tiles.swapaxes(1, 2).reshape(-1, SIDE))

@@ -43,6 +43,23 @@ def array_at(context: Any, address: Any, shape: Any, dtype: Any) -> Any:
     return signature, generate
 
 
+@_intrinsic  # type: ignore[untyped-decorator]
+def prefetch(context: Any, array: Any, index: Any) -> Any:
+    """Ask memory for a number of an array that is wanted soon; nobody waits for it."""
+    signature = _types.void(array, index)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        made = context.make_array(signature.args[0])(context, builder, arguments[0])
+        number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        place = builder.bitcast(builder.gep(made.data, [arguments[1]]), byte)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        ask = _cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(ask, [place, number(0), number(3), number(1)])  # to read, to keep near, no code
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
 def scratch(count: int, dtype: type) -> Callable[[], Any]:
     """A function that gives a kernel an array (count,) on its stack, not yet written.
 

@@ -78,7 +78,7 @@ from rover_cl_envs.mission import (
     mishap,
 )
 from rover_cl_envs.mission import PROGRESS as NEARER
-from rover_cl_envs.placement import TRIES, draw_around, is_clear
+from rover_cl_envs.placement import place_target
 
 STREAK, WAYPOINTS_LEFT, WORK, TOUCHING = range(4)
 """Columns of a progress row (4,), float32: steps held in a row; waypoints still to reach; work that the
@@ -116,10 +116,7 @@ def _place_waypoint(
 ) -> None:
     """Draw target 0 (A) or 1 (B) around the other one, on clear ground: the waypoint after the next."""
     column, other = TARGET_AX + 2 * int(target), TARGET_AX + 2 * int(1.0 - target)
-    for _ in range(TRIES):
-        draw_around(s, column, other, mission, generator)
-        if is_clear(words, s[column], s[column + 1], c, rover):
-            return
+    place_target(s, column, other, 0.0, c, mission, rover, words, generator)
 
 
 @compiled

@@ -40,7 +40,16 @@ def _mixed(z: np.uint64) -> np.uint64:
 def uniform(generator: NDArray[np.uint64]) -> float:
     """Next number of a generator row (2,), uniform on [0, 1)."""
     generator[COUNTER] += _ONE
-    return (_mixed(generator[KEY] + generator[COUNTER] * _GOLDEN) >> _S11) * _TO_UNIT
+    return uniform_at(generator[KEY], generator[COUNTER])
+
+
+@compiled
+def uniform_at(key: np.uint64, counter: np.uint64) -> float:
+    """The number that `uniform` gives a generator of that key as its draw number `counter`, from 1.
+
+    Draws in a loop that does not go through the generator are made several at a time.
+    """
+    return (_mixed(key + counter * _GOLDEN) >> _S11) * _TO_UNIT
 
 
 @compiled
@@ -56,10 +65,7 @@ def normal(generator: NDArray[np.uint64]) -> float:
 
 @compiled
 def normal_at(key: np.uint64, counter: np.uint64) -> float:
-    """The normal number that `normal` gives a generator of that key as its draw number `counter`, from 1.
-
-    Draws in a loop that does not go through the generator are made several at a time.
-    """
+    """The normal number that `normal` gives a generator of that key as its draw number `counter`, from 1."""
     z = _mixed(key + counter * _GOLDEN)
     pairs = (z & _EVEN_BYTES) + ((z >> _S8) & _EVEN_BYTES)
     return ((pairs * _ADD_UP) >> _S48) * _PER_DEVIATION - _MEAN_SUM

@@ -1,7 +1,8 @@
 """The terrain ring: heights and albedo that the rover sees around it, 24 points on three circles.
 
 The loops are cut so that the processor does several points at a time: where the points lie, then the look at
-memory, one cell after the other, then what is made of the cells.
+memory, one cell after the other, then what is made of the cells. The first of these goes on ahead for all the
+rovers of a block, so that their cells are on the way from memory while others are looked at.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from rover_cl_envs.dynamics import (
 )
 from rover_cl_envs.grid import cell_number, layers_of, words_in_cell
 from rover_cl_envs.landforms import Broken, bit_in, byte_of, cell_height, has_broken, has_crust
-from rover_cl_envs.lanes import Heading
-from rover_cl_envs.memory import scratch
+from rover_cl_envs.lanes import LANES, Heading
+from rover_cl_envs.memory import prefetch, scratch
 from rover_cl_envs.settling import has_forms
 from rover_cl_envs.terrain import (
     PATCH,
@@ -54,7 +55,8 @@ LIMIT = 5.0  # every value of the observation is clipped to +-LIMIT
 _RANGE_OF = np.tile(np.array(RANGES), BEARINGS)  # of each point [m]
 FLECKS = 0.15  # share of texture in the albedo
 
-_numbers = scratch(RING_POINTS, np.int32)
+block_points = scratch(RING_POINTS * LANES, np.int32)
+"""The numbers of the cells of a block's rings (768,), rover by rover, on the stack."""
 _words = scratch(RING_POINTS, np.int64)
 _bits = scratch(RING_POINTS, np.int32)
 ring_lane = scratch(RING_POINTS, np.float32)
@@ -90,11 +92,15 @@ def clip(value: float) -> float:
 
 
 @compiled_within
-def _find(x: float, y: float, cos: float, sin: float, ahead: Row, left: Row, numbers: Row) -> None:
-    """Write the number of each point's cell."""
+def find_ring(s: Row, heading: Heading, ring: Row, words: Words, numbers: Row) -> None:
+    """Write the numbers of the cells of the ring's points (24,), and ask memory for them."""
+    (cos, sin), x, y, ahead, left, each = heading, s[X], s[Y], ring[0], ring[1], words_in_cell(words)
     for p in range(RING_POINTS):
         east, north = cos * ahead[p] - sin * left[p], sin * ahead[p] + cos * left[p]
         numbers[p] = cell_number(x + east, y + north)
+    prefetch(words, each * np.uint64(cell_number(x, y)))
+    for p in range(RING_POINTS):
+        prefetch(words, each * np.uint64(numbers[p]))
 
 
 @compiled_within
@@ -139,7 +145,7 @@ def see_crust(count: int, c: Row, numbers: Row, forms: Words, broken: Broken, bi
         for p in range(count):
             bits[p] = byte_of(numbers[p])
         for p in range(count):
-            bits[p] = broken.cells[bits[p]]
+            bits[p] = broken.cells[np.uint64(bits[p])]
     for p in range(count):
         whole = bit_in(bits[p], numbers[p]) == 0
         bare = shades[p]
@@ -159,33 +165,40 @@ def _fade(depth: float, heights: Row, shades: Row) -> None:
 
 @compiled_within
 def look_around(
-    s: Row, c: Row, ring: Row, words: Words, broken: Broken, heading: Heading, heights: Row, shades: Row
+    s: Row,
+    heading: Heading,
+    c: Row,
+    ring: Row,
+    numbers: Row,
+    words: Words,
+    broken: Broken,
+    heights: Row,
+    shades: Row,
 ) -> None:
     """Write the terrain ring of the rover in state `s` (24,), heights above it and albedo, (24,) each.
 
     Args:
         s: state.
+        heading: cosine and sine of its yaw.
         c: conditions.
         ring: (2, 24) points.
+        numbers: (24,) of their cells, which `find_ring` has found.
         words: the map.
         broken: crust that the rover has broken.
-        heading: cosine and sine of its yaw.
         heights: as observed, within +-`LIMIT`.
         shades: likewise.
     """
-    numbers, cells, forms = _numbers(), _words(), _words()
-    ahead, left, formed = ring[0], ring[1], has_forms(c, words)
+    cells, forms, formed, each = _words(), _words(), has_forms(c, words), words_in_cell(words)
+    ahead, left = ring[0], ring[1]
     cos, sin = heading
-    each = words_in_cell(words)
-    _find(s[X], s[Y], cos, sin, ahead, left, numbers)
     for p in range(RING_POINTS):
         cells[p] = words[each * np.uint64(numbers[p])]
-    foot = each * cell_number(s[X], s[Y])
+    foot = each * np.uint64(cell_number(s[X], s[Y]))
     _raise(c, cos, sin, ahead, left, words[foot], cells, heights)
     if formed:
         for p in range(RING_POINTS):
-            forms[p] = words[2 * np.uint64(numbers[p]) + 1]
-        raise_forms(RING_POINTS, c, words[foot + 1], forms, heights)
+            forms[p] = words[each * np.uint64(numbers[p]) + np.uint64(1)]
+        raise_forms(RING_POINTS, c, words[foot + np.uint64(1)], forms, heights)
     _see(c, cells, heights, shades)
     if formed and c[CRUST] * c[CRUST_LOOK] != 0.0:
         see_crust(RING_POINTS, c, numbers, forms, broken, _bits(), shades)

@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from rover_cl_envs import dynamics as d
 from rover_cl_envs.compiled import Coefficients, Layers, Row, compiled
-from rover_cl_envs.landforms import FIRST, cell_height, crest_share, has_crust
+from rover_cl_envs.landforms import cell_height, crest_share, has_crust
 from rover_cl_envs.settling import CRUST_SOIL, want_forms
 from rover_cl_envs.soil import COEFFICIENTS, NO_WEIGHTS, blend, equilibrium_slip, weigh
 from rover_cl_envs.terrain import (
@@ -66,7 +66,7 @@ def _lay(forms: Layers, c: Row, breaks: bool, soil: Field, height: Field) -> Non
     """Lay a map's landforms on its soil and heights [m], (256, 256) each; a crust that `breaks` is gone."""
     for i in range(soil.shape[0]):
         for j in range(soil.shape[1]):
-            cell = forms[i, j, FIRST:]
+            cell = forms[i, j]
             height[i, j] += cell_height(cell, c[d.CRATERS], c[d.RIPPLES], c[d.TARS])
             if has_crust(cell, c[d.CRUST]):
                 soil[i, j] = c[d.PATCHES] if breaks else CRUST_SOIL
@@ -121,7 +121,7 @@ class Router:
             start: (2,) where the rover is [m].
             goal: (2,) the rewarded target [m].
             wrong: (2,) the other one [m].
-            forms: (M, 256, 256, 8) the maps' landforms, where there are any.
+            forms: (M, 256, 256, 4) the maps' landforms, where there are any.
         """
         costs = self._of(ground, m, c, forms)
         low = np.floor((np.minimum(start, goal) - MARGIN) / CELL).astype(np.int64)

@@ -166,12 +166,14 @@ def observe(
     words: Words,
     broken: Broken,
     cues: bool,
+    numbers: Row,
     generator: NDArray[np.uint64],
     out: Row,
 ) -> None:
     """Write the observation (80,) of the rover in state `s` (24,), so headed, under conditions `c`.
 
-    The first eight numbers, of the targets, are left to `report`. Draws where heights are noisy.
+    The first eight numbers, of the targets, are left to `report`; `numbers` (24,) are those of the ring's
+    cells. Draws where heights are noisy.
     """
     out[8], out[9] = s[SLIP_L], s[SLIP_R]
     per_sinkage = 2.0 / rover[RADIUS]
@@ -189,7 +191,7 @@ def observe(
     for k in (10, 11, 12, 13, 14, 15, 20, 27, 28):
         out[k] = clip(out[k])
     heights, shades = ring_lane(), ring_lane()
-    look_around(s, c, ring, words, broken, heading, heights, shades)
+    look_around(s, heading, c, ring, numbers, words, broken, heights, shades)
     shift_heights(c, generator, heights)
     write_ring(heights, shades, out)
     distort(s, c, out)

@@ -47,7 +47,7 @@ from rover_cl_envs.dynamics import (
 )
 from rover_cl_envs.elementary import exp
 from rover_cl_envs.footing import WHEELS, Corners, Footing, Stance, corners, footing, stance
-from rover_cl_envs.grid import CELL, ORIGIN, SIDE, cell_number, layers_of, words_in_cell
+from rover_cl_envs.grid import CELL, ORIGIN, cell_number, column_part, layers_of, row_part, words_in_cell
 from rover_cl_envs.landforms import Broken, break_crust, cell_height, crest_share, has_crust, is_broken
 from rover_cl_envs.lanes import Heading, heading_of
 from rover_cl_envs.soil import ALPHA, NO_WEIGHTS, blend, weigh
@@ -75,7 +75,7 @@ def want_forms(c: Row) -> bool:
 @compiled
 def has_forms(c: Row, words: Words) -> bool:
     """Whether conditions `c` ask for landforms, and the map has any: two words a cell."""
-    return want_forms(c) and words_in_cell(words) > 1
+    return want_forms(c) and int(words_in_cell(words)) > 1
 
 
 @compiled
@@ -107,14 +107,13 @@ def tread(
 @compiled_within
 def locate(wheels: int, at: Footing) -> None:
     """Find the cells of the first so many wheels."""
-    last = np.int32(SIDE - 1)
     for j in range(wheels):
         at.own[j] = cell_number(at.x[j], at.y[j])
         u, v = at.x[j] / CELL + (ORIGIN - 0.5), at.y[j] / CELL + (ORIGIN - 0.5)
         column, row = np.int32(u), np.int32(v)
         at.east[j], at.north[j] = u - column, v - row
-        west, east = column & last, (column + np.int32(1)) & last
-        south, north = (row & last) * np.int32(SIDE), ((row + np.int32(1)) & last) * np.int32(SIDE)
+        west, east = column_part(column), column_part(column + np.int32(1))
+        south, north = row_part(row), row_part(row + np.int32(1))
         at.south_west[j], at.south_east[j] = south + west, south + east
         at.north_west[j], at.north_east[j] = north + west, north + east
 
@@ -122,14 +121,14 @@ def locate(wheels: int, at: Footing) -> None:
 @compiled_within
 def look_down(i: int, count: int, words: Words, which: int, at: Footing, cells: Corners) -> None:
     """Read the map under the wheels of lane i of `count`: word 0 of each cell, or 1, landforms."""
-    each = words_in_cell(words)
+    each, word = words_in_cell(words), np.uint64(which)
     for w in range(WHEELS):
         j = w * count + i
-        cells.own[j] = words[each * np.uint64(at.own[j]) + which]
-        cells.south_west[j] = words[each * np.uint64(at.south_west[j]) + which]
-        cells.south_east[j] = words[each * np.uint64(at.south_east[j]) + which]
-        cells.north_west[j] = words[each * np.uint64(at.north_west[j]) + which]
-        cells.north_east[j] = words[each * np.uint64(at.north_east[j]) + which]
+        cells.own[j] = words[each * np.uint64(at.own[j]) + word]
+        cells.south_west[j] = words[each * np.uint64(at.south_west[j]) + word]
+        cells.south_east[j] = words[each * np.uint64(at.south_east[j]) + word]
+        cells.north_west[j] = words[each * np.uint64(at.north_west[j]) + word]
+        cells.north_east[j] = words[each * np.uint64(at.north_east[j]) + word]
 
 
 @compiled_within

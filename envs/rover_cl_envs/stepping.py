@@ -7,10 +7,11 @@ from numba import prange
 from numpy.typing import NDArray
 
 from rover_cl_envs.addresses import Addresses, rovers_at, setting_at
-from rover_cl_envs.block import drive_some, feed_some, roam_some, sight_some, stand_some, waits
+from rover_cl_envs.block import drive_some, feed_some, find_some, roam_some, sight_some, stand_some, waits
 from rover_cl_envs.compiled import compiled, compiled_parallel
 from rover_cl_envs.lanes import LANES, body_lanes, heading_of, side_lanes
 from rover_cl_envs.mission import RUNNING
+from rover_cl_envs.ring import RING_POINTS, block_points
 from rover_cl_envs.rows import RESTART, SAME_STEP, Pictures, Rows
 from rover_cl_envs.sensors import BODIES_BLOCK, POWER_BLOCK
 from rover_cl_envs.turn import (
@@ -61,9 +62,12 @@ def _step_some(
         judge_step(i, body.tallest[k], body.struck[k] == 1.0, a, terms[i], rewards, outcomes)
         if outcomes[i] != RUNNING:
             rovers.counters[i, RESTART] = 1
+    numbers = block_points()
+    find_some(first, last, rovers, setting, body, numbers)
     sight_some(first, last, rovers, body, observations)
     for k in range(last - first):  # a loop of its own, which runs ahead as those of block.py do
-        look(first + k, (body.cos[k], body.sin[k]), a, observations[first + k])
+        points = numbers[RING_POINTS * k : RING_POINTS * (k + 1)]
+        look(first + k, (body.cos[k], body.sin[k]), points, a, observations[first + k])
         picture(first + k, a, observations, first + k, pictures)
     if setting.mode == SAME_STEP:
         for i in range(first, last):
@@ -135,11 +139,12 @@ def step_parallel(
 @compiled
 def _look_once(i: int, a: Addresses, observations: Rows, pictures: Pictures) -> None:
     """Write the observation of rover i, whose episode has just begun."""
-    body = body_lanes()
-    heading = heading_of(rovers_at(a).state[i])
+    rovers, body, numbers = rovers_at(a), body_lanes(), block_points()
+    heading = heading_of(rovers.state[i])
     body.cos[0], body.sin[0] = heading
-    sight_some(i, i + 1, rovers_at(a), body, observations)
-    look(i, heading, a, observations[i])
+    find_some(i, i + 1, rovers, setting_at(a), body, numbers)
+    sight_some(i, i + 1, rovers, body, observations)
+    look(i, heading, numbers, a, observations[i])
     picture(i, a, observations, i, pictures)
 
 

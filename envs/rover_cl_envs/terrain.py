@@ -11,19 +11,19 @@ Pathfinder sites: 0.5 to 0.8); rocks after Golombek and Rapp (1997) and Golombek
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
 
-from rover_cl_envs.compiled import Layers, compiled
+from rover_cl_envs.compiled import Layers, Words, compiled
 from rover_cl_envs.grid import CELL as CELL
 from rover_cl_envs.grid import SIDE as SIDE
-from rover_cl_envs.grid import counts, ranks, rms_rise, self_affine, smooth
+from rover_cl_envs.grid import counts, ranks, rms_rise, self_affine, smooth, words_of
 from rover_cl_envs.landforms import landforms
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class TerrainBank:
     """`M` periodic maps of 64 m x 64 m in cells of 0.25 m. Banks are told apart by identity.
 
     A cell is 8 bytes, a bank of 8 maps 4 MB: a rover looks at 30 cells in a step, and waits for those that
-    the processor doesn't hold. Where somebody asks for landforms, cells of 16 bytes take their place.
+    the processor doesn't hold. Where somebody asks for landforms, a cell is 16 bytes.
     """
 
     ground: Layers
@@ -104,14 +104,24 @@ class TerrainBank:
 
     @cached_property
     def forms(self) -> Layers:
-        """The ground again, and behind its layers craters, ripples, TARs and crust in normal form.
-
-        (M, 256, 256, 8) int16, layers in landforms.py.
-        """
+        """Craters, ripples, TARs and crust in normal form: (M, 256, 256, 4) int16, layers in landforms.py."""
         forms = landforms(self.seed, len(self.ground))
-        forms[..., : self.ground.shape[3]] = self.ground
         forms.setflags(write=False)
         return forms
+
+    @cached_property
+    def words(self) -> Words:
+        """The ground as kernels see it, (M, 65536), grid.words_of."""
+        return words_of(self.ground)
+
+    @cached_property
+    def formed_words(self) -> Words:
+        """The ground with its landforms, likewise (M, 131072)."""
+        return words_of(self.ground, self.forms)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy is made of: the ground, of which it makes the rest again when it is asked for."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @lru_cache(maxsize=4)

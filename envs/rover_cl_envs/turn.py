@@ -86,14 +86,14 @@ def begin_anew(i: int, a: Addresses, terms: Row, rewards: Rewards, outcomes: Out
 
 
 @compiled
-def look(i: int, heading: Heading, a: Addresses, out: Row) -> None:
-    """Write rover i's observation into `out` (size,)."""
+def look(i: int, heading: Heading, numbers: Row, a: Addresses, out: Row) -> None:
+    """Write rover i's observation into `out` (size,); `numbers` (24,) are those of its ring's cells."""
     rovers, setting = rovers_at(a), setting_at(a)
     s, c, counters = rovers.state[i], conditions_of(i, rovers), rovers.counters[i]
     rover, words = setting.rovers[counters[VEHICLE]], setting.words[counters[MAP]]
     broken = broken_by(i, rovers)
     generator = rovers.generators[i]
-    observe(s, heading, c, rover, setting.ring, words, broken, setting.cues, generator, out)
+    observe(s, heading, c, rover, setting.ring, words, broken, setting.cues, numbers, generator, out)
     at = setting.blocks[POWER_BLOCK]
     if at >= 0:
         observe_power(rovers.power[i], heading, c, setting.plants[counters[VEHICLE]], out[at:])

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rover_cl_envs import Conditions, MarsRoverVectorEnv, Mission
-from rover_cl_envs.grid import CELL, PERIOD, SIDE
+from rover_cl_envs.grid import CELL, PERIOD, SIDE, column_part, row_part
 from rover_cl_envs.landforms import (
     APRON,
     CRATER,
@@ -184,9 +184,10 @@ def test_bits_name_their_cells() -> None:
     broken, rng = broken_crust(SIDE * SIDE // 8), np.random.default_rng(0)
     cells = np.unique(rng.integers(0, SIDE, (300, 2)), axis=0)
     for iy, ix in cells:
-        assert not is_broken(broken, int(iy * SIDE + ix))
-        break_crust(broken, int(iy * SIDE + ix))
-        assert is_broken(broken, int(iy * SIDE + ix)) and has_broken(broken)
+        number = column_part(ix) + row_part(iy)
+        assert not is_broken(broken, number)
+        break_crust(broken, number)
+        assert is_broken(broken, number) and has_broken(broken)
     np.testing.assert_array_equal(broken_cells(broken.cells), cells)
     mend_crust(broken)
     assert not has_broken(broken) and not broken.cells.any()
@@ -214,9 +215,9 @@ def test_nobody_starts_on_crust_that_breaks_or_on_a_wall(forms: NDArray[np.int16
 def test_memory_is_taken_only_by_worlds_that_need_it() -> None:
     envs = MarsRoverVectorEnv(4, num_maps=1)
     batch = envs._batch
-    assert batch.forms.shape == (1, 1, 1, 8) and batch.broken(0).size == 0
+    assert batch.forms.shape == (1, 1, 1, 4) and batch.broken(0).size == 0
     envs.set_conditions(Conditions(ripple_height=0.1))
-    assert batch.forms.shape == (1, SIDE, SIDE, 8) and batch.broken(0).size == 0
+    assert batch.forms.shape == (1, SIDE, SIDE, 4) and batch.broken(0).size == 0
     envs.set_conditions([Conditions()] * 3 + [Conditions(crust_cover=0.1)])
     assert batch.broken(0).size == SIDE * SIDE // 8
     assert has_crust(np.array([0] * 3 + [32767], dtype=np.int16), 0.1)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rover_cl_envs.compiled import compiled
-from rover_cl_envs.memory import array_at, scratch
+from rover_cl_envs.memory import array_at, prefetch, scratch
 
 _five = scratch(5, np.float32)
 _eight = scratch(8, np.int64)
@@ -27,6 +27,20 @@ def _sums(out: NDArray[np.float64]) -> None:
 def _corner(address: int, rows: int) -> float:
     """The last number of an array (rows, 3)."""
     return array_at(address, (rows, 3), np.float32)[rows - 1, 2]  # type: ignore[no-any-return]
+
+
+@compiled
+def _last(numbers: NDArray[np.float64]) -> float:
+    """The last number of an array, all of which was asked for."""
+    for k in range(len(numbers)):
+        prefetch(numbers, np.uint64(k))
+    return numbers[len(numbers) - 1]  # type: ignore[no-any-return]
+
+
+def test_what_memory_was_asked_for_is_what_was_there() -> None:
+    numbers = np.arange(1000.0)
+    assert _last(numbers) == 999.0
+    np.testing.assert_array_equal(numbers, np.arange(1000.0))
 
 
 def test_scratch_is_each_array_its_own() -> None:

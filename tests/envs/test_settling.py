@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from rover_cl_envs import dynamics as d
+from rover_cl_envs.compiled import Words
 from rover_cl_envs.conditions import Conditions
-from rover_cl_envs.grid import cell_number, words_of
+from rover_cl_envs.grid import words_of
 from rover_cl_envs.landforms import Broken, form_height
 from rover_cl_envs.lanes import heading_of
 from rover_cl_envs.rovers import MER
@@ -22,12 +23,12 @@ NO_CRUST = Broken(cells=np.zeros(0, dtype=np.uint8), some=np.zeros(1, dtype=np.u
 
 
 def settled(
-    ground: NDArray[np.int16], conditions: Conditions, x: float, y: float, yaw: float = 0.0
+    words: Words, conditions: Conditions, x: float, y: float, yaw: float = 0.0
 ) -> tuple[NDArray[np.float32], float]:
     """State (24,) of a MER rover there, and the tallest rock under a wheel [m]."""
     state = np.zeros(d.STATE, dtype=np.float32)
     state[[d.X, d.Y, d.YAW]] = x, y, yaw
-    words, soil = words_of(ground[None])[0], np.zeros((2, 9))
+    soil = np.zeros((2, 9))
     c, rover, soils = conditions.to_array(), MER.to_array(), MER.soil_table()
     return state, settle(state, heading_of(state), c, rover, MER.wheels, words, NO_CRUST, soils, soil)
 
@@ -36,10 +37,10 @@ def test_a_rocker_carries_the_front_wheel_and_a_bogie_the_others() -> None:
     conditions = Conditions(relief=0.0, patch_cover=0.0, outcrop_cover=0.0, rock_abundance=0.01)
     expected = np.array([0.5, -0.25, -0.25] * 2) * 0.125 / (0.75 * MER.wheelbase)
     for wheel, pitch in enumerate(expected):
-        ground = np.zeros((SIDE, SIDE, 4), dtype=np.int16)
+        ground = np.zeros((1, SIDE, SIDE, 4), dtype=np.int16)
         x, y = MER.wheels[wheel]
-        ground.reshape(-1, 4)[cell_number(10.0 + x, 10.0 + y), ROCK] = 256 + 32  # 0.125 m high
-        state, tallest = settled(ground, conditions, 10.0, 10.0)
+        ground[0, int((10.0 + y) / CELL), int((10.0 + x) / CELL), ROCK] = 256 + 32  # 0.125 m high
+        state, tallest = settled(words_of(ground)[0], conditions, 10.0, 10.0)
         assert tallest == pytest.approx(0.125)
         assert state[d.PITCH] == pytest.approx(pitch)
         assert state[d.ROLL] == pytest.approx((1 if y > 0 else -1) * 0.125 / 3 / MER.track)
@@ -68,7 +69,7 @@ def tilt(heights: list[float]) -> tuple[float, float]:
 @pytest.mark.parametrize("formed", [False, True])
 def test_wheels_stand_where_relief_and_landforms_are(formed: bool) -> None:
     bank: TerrainBank = terrain_bank(3, 1)
-    ground = bank.forms[0] if formed else bank.ground[0]
+    words = bank.formed_words[0] if formed else bank.words[0]
     forms: dict[str, Any] = (
         {"crater_freshness": 0.6, "ripple_height": 0.2, "tar_height": 0.7} if formed else {}
     )
@@ -76,23 +77,23 @@ def test_wheels_stand_where_relief_and_landforms_are(formed: bool) -> None:
     rng = np.random.default_rng(0)
     for x, y in rng.uniform(-SIDE * CELL, SIDE * CELL, (50, 2)).astype(np.float32).tolist():
         yaw = float(np.float32(rng.uniform(-3, 3)))
-        state, tallest = settled(ground, conditions, x, y, yaw)
+        state, tallest = settled(words, conditions, x, y, yaw)
         heights = []
         for ahead, left in MER.wheels.tolist():
             east = math.cos(yaw) * ahead - math.sin(yaw) * left
             north = math.sin(yaw) * ahead + math.cos(yaw) * left
-            height = 0.05 * relief_at(ground, x + east, y + north) + 0.03 * east - 0.02 * north
+            height = 0.05 * relief_at(bank.ground[0], x + east, y + north) + 0.03 * east - 0.02 * north
             if formed:
-                height += form_height(words_of(ground[None])[0], x + east, y + north, 0.6, 0.2, 0.7)
+                height += form_height(words, x + east, y + north, 0.6, 0.2, 0.7)
             heights.append(height)
         assert tallest == 0.0
         assert (state[d.PITCH], state[d.ROLL]) == pytest.approx(tilt(heights), abs=2e-4)
 
 
 def test_the_map_is_periodic() -> None:
-    ground, conditions = terrain_bank(0, 1).ground[0], Conditions()
+    words, conditions = terrain_bank(0, 1).words[0], Conditions()
     for x, y in np.random.default_rng(0).uniform(0, SIDE * CELL, (50, 2)):
         x, y = round(x, 3), round(y, 3)  # far from where the next cell begins, so that rounding does not tell
-        here = settled(ground, conditions, x, y)[0][[d.PITCH, d.ROLL]]
-        there = settled(ground, conditions, x + SIDE * CELL, y - SIDE * CELL)[0][[d.PITCH, d.ROLL]]
+        here = settled(words, conditions, x, y)[0][[d.PITCH, d.ROLL]]
+        there = settled(words, conditions, x + SIDE * CELL, y - SIDE * CELL)[0][[d.PITCH, d.ROLL]]
         np.testing.assert_allclose(there, here, atol=1e-4)
