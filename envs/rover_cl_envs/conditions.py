@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
-from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rover_cl_envs.errors import is_number
 from rover_cl_envs.mission import Mission
 from rover_cl_envs.rovers import Rover, get_rover
 
@@ -64,11 +63,6 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 YEAR = 360.0  # of areocentric longitude [deg]
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    """Whether a value is a finite number; NumPy's count."""
-    return isinstance(value, int | float | np.number) and math.isfinite(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,11 +171,11 @@ class Conditions:
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
-            if not (_is_number(value) and low <= value <= high):
+            if not (is_number(value) and low <= value <= high):
                 raise ValueError(f"Conditions.{name} is {value}, expected a number from {low} to {high}.")
         health = self.wheel_health
         six = isinstance(health, tuple | list) and len(health) == len(WHEELS)
-        if not six or not all(_is_number(h) and 0 <= h <= 1 for h in health):
+        if not six or not all(is_number(h) and 0 <= h <= 1 for h in health):
             raise ValueError(
                 f"Conditions.wheel_health is {self.wheel_health}, expected 6 numbers from 0 to 1 "
                 f"({', '.join(WHEELS)})."

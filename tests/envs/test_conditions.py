@@ -32,7 +32,8 @@ def test_ends_of_a_range_are_valid_and_what_lies_beyond_is_named(name: str) -> N
     low, high = RANGES[name]
     for value in (low, high):
         assert getattr(changed(name, value), name) == value
-    for value in (math.nextafter(low, -math.inf), math.nextafter(high, math.inf), math.nan, math.inf):
+    beyond = (math.nextafter(low, -math.inf), math.nextafter(high, math.inf), math.nan, math.inf)
+    for value in (*beyond, True):  # a truth value is no number
         with pytest.raises(ValueError) as refused:
             changed(name, value)
         for part in (f"Conditions.{name}", str(value), str(low), str(high)):
@@ -40,7 +41,8 @@ def test_ends_of_a_range_are_valid_and_what_lies_beyond_is_named(name: str) -> N
 
 
 @pytest.mark.parametrize(
-    "health", [(1.0,) * 5, (1.0,) * 7, (1, 1, 1, 1, 1, 1.1), (1, 1, -0.1, 1, 1, 1), (math.nan,) * 6, 1.0]
+    "health",
+    [(1.0,) * 5, (1.0,) * 7, (1, 1, 1, 1, 1, 1.1), (1, 1, -0.1, 1, 1, 1), (math.nan,) * 6, 1.0, (True,) * 6],
 )
 def test_wrong_wheel_health_is_named(health: Any) -> None:
     with pytest.raises(ValueError, match=r"Conditions.wheel_health is .*6 numbers from 0 to 1 .*right front"):
