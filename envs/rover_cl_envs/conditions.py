@@ -24,7 +24,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "relief": (0.0, 0.5),
     "slope_east": (-1.0, 1.0),
     "slope_north": (-1.0, 1.0),
-    "rock_abundance": (0.0, 0.1),
+    "rock_abundance": (0.0, 0.2),
     "motor_gain": (0.2, 2.0),
     "steering_bias": (-1.0, 1.0),
     "target_b": (0.0, 1.0),

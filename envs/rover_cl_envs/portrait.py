@@ -31,14 +31,13 @@ from rover_cl_envs.rows import MAP, STEP
 from rover_cl_envs.scene import BODIES, TRAIL, Ground, Scene
 from rover_cl_envs.sensors import SIZE
 from rover_cl_envs.terrain import (
-    ABUNDANCE_STEPS,
     CELL,
     PATCH,
     PATCH_EDGE,
     RELIEF,
     ROCK,
-    ROCK_UNIT,
     TEXTURE,
+    rock_heights,
     values,
 )
 
@@ -183,8 +182,7 @@ def _told(c: NDArray[np.float32]) -> tuple[tuple[str, float, float, bool], ...]:
 def ground_of(batch: Batch, m: int, c: NDArray[np.float32], climbed: float) -> Ground:
     """Map `m` of a batch's bank, under the conditions `c`, for a rover that climbs that high [m]."""
     cells = batch.ground[m]
-    code, patch = cells[..., ROCK], values(cells, PATCH)
-    stands = code >> 8 <= int(ABUNDANCE_STEPS * c[d.ROCKS] + 1e-3)
+    patch = values(cells, PATCH)
     sand = np.clip((patch - (1 - c[d.COVER])) / PATCH_EDGE, 0, 1)
     outcrop = np.clip((c[d.OUTCROP] - patch) / PATCH_EDGE, 0, 1)
     albedo = c[d.CONTRAST] * (sand - outcrop) + FLECKS * values(cells, TEXTURE)
@@ -199,7 +197,7 @@ def ground_of(batch: Batch, m: int, c: NDArray[np.float32], climbed: float) -> G
         crests=_crests_of(batch, m, c),
         soil=_stepped(c[d.GROUND]),
         patch_soil=_stepped(c[d.PATCHES]),
-        rocks=np.where(stands, (code & 255) * ROCK_UNIT, 0).astype(np.float32),
+        rocks=rock_heights(cells[..., ROCK], c[d.ROCKS]),
         cell=CELL,
         climbed=climbed,
         slope=(float(c[d.EAST]), float(c[d.NORTH])),

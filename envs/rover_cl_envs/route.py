@@ -22,14 +22,13 @@ from rover_cl_envs.landforms import cell_height, crest_share, has_crust
 from rover_cl_envs.settling import CRUST_SOIL, want_forms
 from rover_cl_envs.soil import COEFFICIENTS, NO_WEIGHTS, blend, equilibrium_slip, weigh
 from rover_cl_envs.terrain import (
-    ABUNDANCE_STEPS,
     CELL,
     PATCH,
     PATCH_EDGE,
     RELIEF,
     ROCK,
-    ROCK_UNIT,
     SIDE,
+    rock_heights,
     values,
 )
 
@@ -186,9 +185,7 @@ class Router:
         height = uniform_filter(height, FOOTPRINT, mode="wrap")
         east, north = ((np.roll(height, -1, k) - np.roll(height, 1, k)) / (2 * CELL) for k in (1, 0))
         tilt = np.hypot(east + c[d.EAST], north + c[d.NORTH])
-        code = cells[..., ROCK]
-        stands = code >> 8 <= int(ABUNDANCE_STEPS * c[d.ROCKS] + 1e-3)
-        free = ~(stands & ((code & 255) * ROCK_UNIT > self._climbed))
+        free = rock_heights(cells[..., ROCK], c[d.ROCKS]) <= self._climbed
         pad = math.ceil(BERTH / CELL) + 1
         away = distance_transform_edt(np.pad(free, pad, mode="wrap"), sampling=CELL)[pad:-pad, pad:-pad]
         factor = np.where(away < CLEARANCE, AT_ROCK, np.where(away < BERTH, NEAR_ROCK, 1.0))

@@ -188,10 +188,10 @@ VIKING1 = Site(
 
 VIKING2 = Site(
     name="viking2",
-    description="Utopia: as many rocks as a rover can stand, crust everywhere",
+    description="Utopia: more rocks than MER finds a way through, crust everywhere",
     conditions=Conditions(
         relief=0.07,
-        rock_abundance=0.1,
+        rock_abundance=0.17,
         patch_cover=0.1,
         outcrop_cover=0.0,
         crust_cover=0.6,
@@ -200,7 +200,7 @@ VIKING2 = Site(
     ),
     sources={
         "relief": "chosen: one profile of 6 m is known (Shepard et al. 2001)",
-        "rock_abundance": "the range's end; from memory 17 %, too many for MER",
+        "rock_abundance": "from memory: 17 %",
         "patch_cover": "chosen",
         "outcrop_cover": "chosen: none was seen",
         "crust_cover": "chosen: crusty to cloddy soil (Moore and Jakosky 1989)",

@@ -120,7 +120,8 @@ def test_rocks_and_landforms_are_those_of_the_page() -> None:
     area = MAPS * (SIDE * CELL) ** 2 / 100
     rocks = [scattered(np.random.default_rng(seed))[1:] for seed in range(MAPS)]
     counts = [
-        sum(((wide > 0.25) & (least <= k + 1e-9)).sum() for wide, least in rocks) for k in (0.02, 0.05, 0.1)
+        sum(((wide > 0.25) & (least <= k + 1e-9)).sum() for wide, least in rocks)
+        for k in (0.02, 0.05, 0.1, 0.19)
     ]
     assert said("rocks wider than") == ", ".join(f"{count / area:.1f}" for count in counts)
     rim, floor = crater_profile(1.0, APRON), crater_profile(0.0, APRON)
