@@ -1,6 +1,6 @@
-"""Arrays that kernels find by an address, or lay down where they need them for a moment.
+"""Arrays that kernels find by an address, lay down where they need them for a moment, or ask for in advance.
 
-Both are made without counting references, which these kernels are spared: they allocate nothing.
+All without counting references, which these kernels are spared: they allocate nothing.
 """
 
 from __future__ import annotations
