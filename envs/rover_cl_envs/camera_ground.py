@@ -37,6 +37,7 @@ from rover_cl_envs.landforms import Broken
 from rover_cl_envs.memory import scratch
 from rover_cl_envs.randomness import branch_key, normal_at
 from rover_cl_envs.ring import LIMIT, albedo, raise_forms, see_crust
+from rover_cl_envs.rocks import abundance_step, standing_height
 from rover_cl_envs.settling import has_forms
 from rover_cl_envs.terrain import (
     CELL,
@@ -47,10 +48,8 @@ from rover_cl_envs.terrain import (
     ROCK,
     TEXTURE,
     TEXTURE_UNIT,
-    abundance_step,
     outcrop_share,
     patch_share,
-    standing_height,
 )
 
 ALBEDO_GAIN = 80.0

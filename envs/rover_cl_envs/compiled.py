@@ -29,7 +29,7 @@ Row = NDArray[np.float32]
 Layers = NDArray[np.int16]
 """One map, (256, 256, layers), or several."""
 Words = NDArray[np.int64]
-"""One map, (256 * 256 * k,), or several: the cells row by row, four layers in a word."""
+"""One map, (256 * 256 * k,), or several: the cells tile by tile (grid.py), four layers in a word."""
 Cell = Layers | tuple[np.int16, ...]
 """Four layers of one cell, (4,)."""
 Bits = NDArray[np.uint8]

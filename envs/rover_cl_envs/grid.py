@@ -83,8 +83,8 @@ def layers_of(word: int) -> Cell:
 def words_in_cell(words: Words) -> np.uint64:
     """Words of each cell of a map (65536 k,): 1, or 2 where it has landforms.
 
-    Unsigned, as all that a map is indexed by must be: of signed numbers Numba asks each time whether they are
-    negative.
+    Unsigned, as all should be that a map is often indexed by: of signed numbers Numba asks each time whether
+    they are negative.
     """
     return np.uint64(len(words) // (SIDE * SIDE))
 

@@ -38,8 +38,9 @@ from rover_cl_envs.landforms import form_height, has_crust
 from rover_cl_envs.memory import scratch
 from rover_cl_envs.mission import APART, FAR, NEAR, distance_to
 from rover_cl_envs.randomness import COUNTER, KEY, uniform, uniform_at
+from rover_cl_envs.rocks import rock_height
 from rover_cl_envs.settling import ground_pressure, has_forms
-from rover_cl_envs.terrain import PATCH, PATCH_UNIT, ROCK, patch_share, rock_height
+from rover_cl_envs.terrain import PATCH, PATCH_UNIT, ROCK, patch_share
 
 STEEP_START = 0.36  # grade of landforms, 20 degrees, on which nobody starts and no target lies
 SPAN = 64  # cells along a side of the largest rover's clear ground, and more
@@ -137,12 +138,13 @@ def _take_first(
     words: Words,
     generator: NDArray[np.uint64],
 ) -> bool:
-    """Write into `column` of the state `s` (24,) and the next the first of the places (GROUP,) that is clear.
+    """Take the first of the places (GROUP,) that is clear, and at least `apart` from target A [m].
 
-    And `apart` from target A [m]. If none is, the last one; the generator then is where its draw left it.
+    It is written into `column` of the state `s` (24,) and the next; if there is none, the last one is. The
+    generator is left where the draw of that place ended.
 
     Returns:
-        Whether one is.
+        Whether there is one.
     """
     each, cells, forms, taken = words_in_cell(words), _cells(), _cells(), _taken()
     breaks = has_forms(c, words) and ground_pressure(c, rover) > c[STRENGTH]

@@ -27,19 +27,11 @@ from rover_cl_envs.landforms import (
 from rover_cl_envs.mission import OUTCOMES, REWARD_TERMS
 from rover_cl_envs.power import CHARGE, SUN_EAST, SUN_UP
 from rover_cl_envs.ring import FLECKS, RING, ring_points
+from rover_cl_envs.rocks import rock_heights
 from rover_cl_envs.rows import MAP, STEP
 from rover_cl_envs.scene import BODIES, TRAIL, Ground, Scene
 from rover_cl_envs.sensors import SIZE
-from rover_cl_envs.terrain import (
-    CELL,
-    PATCH,
-    PATCH_EDGE,
-    RELIEF,
-    ROCK,
-    TEXTURE,
-    rock_heights,
-    values,
-)
+from rover_cl_envs.terrain import CELL, PATCH, PATCH_EDGE, RELIEF, ROCK, TEXTURE, values
 
 KEPT_GROUNDS = 8
 _ORDINARY = {name: float(getattr(Conditions(), name)) for name in RANGES}

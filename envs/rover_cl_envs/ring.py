@@ -33,6 +33,7 @@ from rover_cl_envs.grid import cell_number, layers_of, words_in_cell
 from rover_cl_envs.landforms import Broken, bit_in, byte_of, cell_height, has_broken, has_crust
 from rover_cl_envs.lanes import LANES, Heading
 from rover_cl_envs.memory import prefetch, scratch
+from rover_cl_envs.rocks import rock_height
 from rover_cl_envs.settling import has_forms
 from rover_cl_envs.terrain import (
     PATCH,
@@ -44,7 +45,6 @@ from rover_cl_envs.terrain import (
     TEXTURE_UNIT,
     outcrop_share,
     patch_share,
-    rock_height,
 )
 
 BEARINGS = 8

@@ -19,18 +19,10 @@ from scipy.sparse.csgraph import dijkstra
 from rover_cl_envs import dynamics as d
 from rover_cl_envs.compiled import Coefficients, Layers, Row, compiled
 from rover_cl_envs.landforms import cell_height, crest_share, has_crust
+from rover_cl_envs.rocks import rock_heights
 from rover_cl_envs.settling import CRUST_SOIL, want_forms
 from rover_cl_envs.soil import COEFFICIENTS, NO_WEIGHTS, blend, equilibrium_slip, weigh
-from rover_cl_envs.terrain import (
-    CELL,
-    PATCH,
-    PATCH_EDGE,
-    RELIEF,
-    ROCK,
-    SIDE,
-    rock_heights,
-    values,
-)
+from rover_cl_envs.terrain import CELL, PATCH, PATCH_EDGE, RELIEF, ROCK, SIDE, values
 
 Points = NDArray[np.float32]
 """Places (k, 2) on the ground, x and y [m]."""

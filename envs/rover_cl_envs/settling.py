@@ -50,18 +50,9 @@ from rover_cl_envs.footing import WHEELS, Corners, Footing, Stance, corners, foo
 from rover_cl_envs.grid import CELL, ORIGIN, cell_number, column_part, layers_of, row_part, words_in_cell
 from rover_cl_envs.landforms import Broken, break_crust, cell_height, crest_share, has_crust, is_broken
 from rover_cl_envs.lanes import Heading, heading_of
+from rover_cl_envs.rocks import abundance_step, standing_height
 from rover_cl_envs.soil import ALPHA, NO_WEIGHTS, blend, weigh
-from rover_cl_envs.terrain import (
-    PATCH,
-    PATCH_UNIT,
-    RELIEF,
-    RELIEF_UNIT,
-    ROCK,
-    abundance_step,
-    outcrop_share,
-    patch_share,
-    standing_height,
-)
+from rover_cl_envs.terrain import PATCH, PATCH_UNIT, RELIEF, RELIEF_UNIT, ROCK, outcrop_share, patch_share
 
 CRUST_SOIL = 1 / 6  # fluffiness of a crust that holds: half way from bedrock to regolith
 

@@ -188,7 +188,7 @@ VIKING1 = Site(
 
 VIKING2 = Site(
     name="viking2",
-    description="Utopia: more rocks than MER finds a way through, crust everywhere",
+    description="Utopia: more rocks than MER mostly finds a way through, crust everywhere",
     conditions=Conditions(
         relief=0.07,
         rock_abundance=0.17,

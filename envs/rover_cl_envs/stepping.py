@@ -144,7 +144,7 @@ def _look_once(i: int, a: Addresses, observations: Rows, pictures: Pictures) -> 
     body.cos[0], body.sin[0] = heading
     find_some(i, i + 1, rovers, setting_at(a), body, numbers)
     sight_some(i, i + 1, rovers, body, observations)
-    look(i, heading, numbers, a, observations[i])
+    look(i, heading, numbers[:RING_POINTS], a, observations[i])
     picture(i, a, observations, i, pictures)
 
 

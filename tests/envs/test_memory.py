@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,6 +44,8 @@ def test_what_memory_was_asked_for_is_what_was_there() -> None:
     numbers = np.arange(1000.0)
     assert _last(numbers) == 999.0
     np.testing.assert_array_equal(numbers, np.arange(1000.0))
+    anew: Any = numba.njit(getattr(_last, "py_func"))  # noqa: B009  # a cached one doesn't show its code
+    assert anew(numbers) == 999.0 and "llvm.prefetch" in anew.inspect_llvm(anew.signatures[0])
 
 
 def test_scratch_is_each_array_its_own() -> None:

@@ -62,7 +62,7 @@ def test_way_goes_round_sand_unless_it_is_firm() -> None:
 
 @pytest.mark.parametrize(("strength", "avoided"), [(8.0, True), (20.0, False)])
 def test_way_goes_round_a_crust_that_breaks(strength: float, avoided: bool) -> None:
-    forms = np.zeros((1, 256, 256, 8), dtype=np.int16)
+    forms = np.zeros((1, 256, 256, 4), dtype=np.int16)
     forms[0, 70:100, 55:66, landforms.CRUST] = round(1 / landforms.SHARE_UNIT)
     values: dict[str, Any] = {**BARE, "crust_cover": 0.5, "crust_strength": strength}
     world = Conditions(**values)

@@ -46,6 +46,15 @@ def test_a_rocker_carries_the_front_wheel_and_a_bogie_the_others() -> None:
         assert state[d.ROLL] == pytest.approx((1 if y > 0 else -1) * 0.125 / 3 / MER.track)
 
 
+def test_a_rock_is_there_from_its_abundance_on() -> None:
+    """Codes from 128 thousandths on fill the bit that is the sign of 16 bits."""
+    ground = np.zeros((1, SIDE, SIDE, 4), dtype=np.int16)
+    ground[..., ROCK] = 256 * 150 + 32 - 65536
+    for abundance, height in ((0.1, 0.0), (0.149, 0.0), (0.15, 0.125), (0.2, 0.125)):
+        conditions = Conditions(relief=0.0, patch_cover=0.0, outcrop_cover=0.0, rock_abundance=abundance)
+        assert settled(words_of(ground)[0], conditions, 10.0, 10.0)[1] == pytest.approx(height)
+
+
 def relief_at(ground: NDArray[np.int16], x: float, y: float) -> float:
     """Unit relief, bilinear between the centres of the cells, in the plainest way."""
     u, v = x / CELL - 0.5, y / CELL - 0.5

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from rover_cl_envs.conditions import RANGES, Conditions
 from rover_cl_envs.grid import CELL, SIDE
 from rover_cl_envs.landforms import APRON, CRATER, CRATER_UNIT, TAR, crater_profile
+from rover_cl_envs.rocks import scattered
 from rover_cl_envs.rovers import MER, ROVERS
 from rover_cl_envs.sites import get_site
-from rover_cl_envs.terrain import RELIEF, scattered, terrain_bank, values
+from rover_cl_envs.terrain import RELIEF, terrain_bank, values
 from rover_cl_envs.vector_env import MarsRoverVectorEnv
 
 PAGE = (Path(__file__).parent.parent.parent / "docs/simulator.md").read_text(encoding="utf-8")

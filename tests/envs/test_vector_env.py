@@ -318,11 +318,19 @@ def test_pictures() -> None:
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda envs: pickle.loads(pickle.dumps(envs))])
-def test_a_copy_goes_its_own_way(copied: Callable[[MarsRoverVectorEnv], MarsRoverVectorEnv]) -> None:
-    envs = MarsRoverVectorEnv(3, num_maps=1, autoreset_mode="SameStep")
+@pytest.mark.parametrize("crust", [0.0, 0.3])
+def test_a_copy_goes_its_own_way(
+    copied: Callable[[MarsRoverVectorEnv], MarsRoverVectorEnv], crust: float
+) -> None:
+    envs = MarsRoverVectorEnv(
+        3, num_maps=1, autoreset_mode="SameStep", conditions=Conditions(crust_cover=crust)
+    )
     envs.reset(seed=0)
     other = copied(envs)
-    assert other._batch.setting.words is other._batch._bank.words
+    bank = other._batch._bank
+    assert other._batch.setting.words is (bank.formed_words if crust else bank.words)
+    np.testing.assert_array_equal(other._batch.setting.words, envs._batch.setting.words)
+    assert not bank.ground.flags.writeable
     ahead, back = np.ones((3, 2)), -np.ones((3, 2))
     first = [envs.step(ahead)[0] for _ in range(5)]
     other.step(back)
