@@ -19,7 +19,7 @@ from rover_cl_envs.compiled import compiled
 from rover_cl_envs.grid import CELL, SIDE
 
 COMMON_ABUNDANCE = 0.1
-"""Rocks that stand up to here are drawn first: maps are the same to whom they are all there is."""
+"""Up to here maps are what they were when this was the largest abundance: these rocks are drawn first."""
 MAX_ABUNDANCE = 0.2
 SMALLEST_ROCK = 0.2  # diameter [m]
 LARGEST_ROCK = 2.0  # diameter [m]
@@ -61,7 +61,7 @@ def scattered(rng: np.random.Generator) -> Rocks:
     """The rocks of a map at `MAX_ABUNDANCE`, in the order in which they are stamped.
 
     First those that stand at `COMMON_ABUNDANCE` too, smallest first, so that where two overlap the larger one
-    stands; then those that stand only above it, which lie where there is room.
+    stands; then those that stand only above it, which leave the others their cells.
     """
     common, (place, diameter, appears) = _drawn(rng, COMMON_ABUNDANCE), _drawn(rng, MAX_ABUNDANCE)
     more = appears > COMMON_ABUNDANCE + 0.5 / ABUNDANCE_STEPS  # the others have been drawn already

@@ -46,7 +46,7 @@ class TerrainBank:
     """`M` periodic maps of 64 m x 64 m in cells of 0.25 m. Banks are told apart by identity.
 
     A cell is 8 bytes, a map half a megabyte, and as much again as kernels have it; with landforms 2.5 MB in
-    all. A rover looks at 40 cells in a step, and waits for those that the processor doesn't hold.
+    all. A rover looks at 44 cells in a step, and waits for those that the processor doesn't hold.
     """
 
     ground: Layers
